@@ -1,0 +1,1 @@
+"""Judgments, measures and protocols: how good the answers are."""

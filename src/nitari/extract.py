@@ -1,0 +1,130 @@
+"""Bytes to photo to regions to vectors: ONE path for the gallery and for queries.
+
+What a photo is searched by is decided here. ``docs/accuracy.md`` has the measurements behind the defaults.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from time import perf_counter
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from nitari.embeddings.base import Descriptor, Embedder
+from nitari.images.base import Decoder
+from nitari.regions.base import RegionFinder
+from nitari.types import WHOLE, Box, Extraction, FloatArray, Photo, Region, View
+
+Views: TypeAlias = Literal["whole", "box", "mean", "both"]
+Choice: TypeAlias = Literal["auto", "whole", "largest"] | Box
+
+WHOLE_REGION = Region(box=WHOLE, label="whole", score=1.0)
+# A decoded side of twice the network's input: half the photo, cropped, still fills the network (measured, DESIGN 5).
+OVERSAMPLE_FOR_CROPS = 2
+
+
+def unit(vectors: FloatArray) -> FloatArray:
+    """Rows scaled to unit length: float32 of the same shape ``[..., dim]``; zero rows stay zero."""
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    scaled: FloatArray = (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
+    return scaled
+
+
+class Extractor:
+    """Extracts what is stored of a gallery photo, and what a query photo is searched with.
+
+    Args:
+        decoder: Bytes to photo.
+        regions: Photo to products.
+        embedder: Boxes to vectors.
+        descriptor: Region to color/texture descriptor; ``None`` to go without.
+        views: Which vectors stand for a photo: the ``whole``, the largest ``box``, the unit ``mean`` of both, or
+            ``both`` as two keys.
+    """
+
+    def __init__(
+        self,
+        *,
+        decoder: Decoder,
+        regions: RegionFinder,
+        embedder: Embedder,
+        descriptor: Descriptor | None = None,
+        views: Views = "mean",
+    ) -> None:
+        self._decoder = decoder
+        self._regions = regions
+        self._embedder = embedder
+        self._descriptor = descriptor
+        self._views = views
+        crops = regions.short_side > 0
+        self._short_side = max(embedder.short_side * (OVERSAMPLE_FOR_CROPS if crops else 1), regions.short_side)
+
+    @property
+    def collection(self) -> str:
+        """Name of the collection that the vectors belong to."""
+        return self._embedder.name
+
+    @property
+    def dim(self) -> int:
+        """Width of a vector."""
+        return self._embedder.dim
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever stored vectors could: 16 hex digits over model, regions and views."""
+        parts = "\n".join((self._embedder.fingerprint, self._regions.fingerprint, self._views, str(self._short_side)))
+        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+    def extract(self, data: bytes, *, choice: Choice = "auto", describe: bool = True) -> Extraction:
+        """Everything that one photo yields.
+
+        Args:
+            data: An image file.
+            choice: ``auto`` for the gallery and for queries that do not say; else what the shopper chose.
+            describe: Whether to compute the low-level descriptor too.
+
+        Raises:
+            ImageError: bytes that are not a usable photo.
+        """
+        started = perf_counter()
+        # A shopper's small box must still fill the network, so the photo is then decoded in full size.
+        photo = self._decoder.decode(data, short_side=0 if isinstance(choice, Box) else self._short_side)
+        decoded = perf_counter()
+        regions = () if choice == "whole" else self._regions.find(photo)
+        found = perf_counter()
+        views = self._embed(photo, regions, choice)
+        embedded = perf_counter()
+        lowlevel = None
+        if describe and self._descriptor is not None:
+            lowlevel = self._descriptor.describe(photo, regions[0] if regions else WHOLE_REGION)
+        timing = {
+            "decode": (decoded - started) * 1e3,
+            "regions": (found - decoded) * 1e3,
+            "embed": (embedded - found) * 1e3,
+        }
+        if lowlevel is not None:
+            timing["describe"] = (perf_counter() - embedded) * 1e3
+        return Extraction(photo.width, photo.height, regions, views, lowlevel, timing)
+
+    def _embed(self, photo: Photo, regions: tuple[Region, ...], choice: Choice) -> tuple[View, ...]:
+        """The vectors of what was chosen, each with the region it speaks for."""
+        product = _product(regions, choice)
+        views = "box" if isinstance(choice, Box) or choice == "largest" else self._views
+        if product is None or choice == "whole":
+            views = "whole"
+        if product is None or views == "whole":
+            return (View(WHOLE_REGION, self._embedder.embed(photo, (WHOLE,))[0]),)
+        if views == "box":
+            return (View(product, self._embedder.embed(photo, (product.box,))[0]),)
+        whole, crop = self._embedder.embed(photo, (WHOLE, product.box))
+        if views == "mean":
+            return (View(product, unit(whole + crop)),)
+        return (View(WHOLE_REGION, whole), View(product, crop))
+
+
+def _product(regions: tuple[Region, ...], choice: Choice) -> Region | None:
+    """The region that stands for the product: the shopper's box, else the largest one found, else none."""
+    if isinstance(choice, Box):
+        return Region(box=choice, label="chosen", score=1.0)
+    return regions[0] if regions else None

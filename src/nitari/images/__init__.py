@@ -1,0 +1,1 @@
+"""Image links to bytes, bytes to photos."""

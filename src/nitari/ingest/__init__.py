@@ -1,0 +1,1 @@
+"""Feeds to catalog rows: what to do with each item, and doing it."""

@@ -1,0 +1,1 @@
+"""Model cards, where weights come from, and their conversion to ONNX."""

@@ -1,0 +1,1 @@
+"""Photos to regions: where the product is."""

@@ -1,0 +1,1 @@
+"""Sample catalogs: drawn by program, or fetched from their public origin."""

@@ -1,0 +1,183 @@
+"""Settings: one TOML file plus ``NITARI__SECTION__KEY`` variables, read once, frozen, passed on.
+
+The only module that reads the environment. Order, strongest first: arguments, environment, ``nitari.toml`` in the
+home folder (or the file that ``NITARI__CONFIG`` names), the defaults below.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from nitari.errors import ConfigurationError
+
+CONFIG_NAME = "nitari.toml"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelSettings(_Section):
+    """Which networks, and where their weights live."""
+
+    embedder: str = "fashion-baseline"
+    """Name of the embedder's model card, or a path to a card file."""
+    cache: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("nitari")) / "models")
+    """Folder for weights, shared by all homes of this user."""
+    cards: Path | None = None
+    """A folder with cards of your own, looked at before the built-in ones."""
+    download: bool = True
+    """Whether a missing model may be fetched on first use from the sources that its card pins."""
+
+
+class ExtractSettings(_Section):
+    """How a photo becomes vectors. Changing any of it means a new home (or a re-import into one)."""
+
+    regions: Literal["whole", "saliency"] = "saliency"
+    """``saliency`` finds the product; ``whole`` takes the whole photo and is faster."""
+    views: Literal["whole", "box", "mean", "both"] = "mean"
+    """What a photo is searched by: the whole photo, the product's box, the mean of both vectors, or both separately."""
+    lowlevel: bool = True
+    """Whether to compute and keep the color/texture descriptor of the product region."""
+
+
+class RuntimeSettings(_Section):
+    """Where networks run."""
+
+    providers: tuple[str, ...] = ("CPUExecutionProvider",)
+    """ONNX Runtime execution providers, best first (``CUDAExecutionProvider``, ``OpenVINOExecutionProvider``)."""
+    threads: int = Field(default=1, ge=1, le=256)
+    """Threads inside one network call. Throughput is best at 1 with one worker a core."""
+
+
+class ImageSettings(_Section):
+    """Caps on what one photo may cost."""
+
+    max_bytes: int = Field(default=32 * 2**20, ge=1024)
+    """Largest image file, bytes."""
+    max_pixels: int = Field(default=100_000_000, ge=1024)
+    """Most pixels of one image."""
+
+
+class HttpSettings(_Section):
+    """How image links that are URLs are fetched."""
+
+    timeout_s: float = Field(default=20.0, gt=0)
+    """Longest wait for a connection, and between two pieces of an answer."""
+    total_timeout_s: float = Field(default=60.0, gt=0)
+    """Longest time for one download, all redirects included."""
+    retries: int = Field(default=3, ge=0, le=10)
+    """Further tries after a passing failure (timeouts, 429, 5xx), with backoff."""
+    per_host: int = Field(default=4, ge=1, le=64)
+    """Most connections to one host at a time."""
+    allow_private: bool = False
+    """Whether links may lead to private, loopback or link-local addresses."""
+    user_agent: str = "nitari (+https://github.com/nitari-search/nitari)"
+    """What servers see as the User-Agent."""
+
+
+class IndexSettings(_Section):
+    """Which nearest-neighbor engine serves a collection."""
+
+    engine: Literal["auto", "exact", "faiss"] = "auto"
+    """``auto``: exact search up to ``exact_below`` vectors, Faiss (if installed) above."""
+    exact_below: int = Field(default=50_000, ge=0)
+    """Up to how many vectors ``auto`` stays exact."""
+
+
+class IngestSettings(_Section):
+    """How an import runs."""
+
+    workers: int = Field(default_factory=lambda: max(1, os.cpu_count() or 1), ge=1, le=256)
+    """Threads that fetch, decode and embed."""
+    commit_items: int = Field(default=64, ge=1, le=10_000)
+    """Items in one transaction: what a kill can cost is this much work, never anything counted."""
+
+
+class ServerSettings(_Section):
+    """The HTTP server."""
+
+    host: str = "127.0.0.1"
+    """Address to bind to."""
+    port: int = Field(default=8321, ge=0, le=65535)
+    """Port to bind to; 0 for any free one."""
+    refresh_s: float = Field(default=0.25, gt=0)
+    """How often the change log is looked at."""
+    max_body_bytes: int = Field(default=33 * 2**20, ge=1024)
+    """Largest request body."""
+
+
+class Settings(BaseSettings):
+    """All settings. Build with ``load_settings``; pass values on; never read the environment elsewhere."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="NITARI__", env_nested_delimiter="__", frozen=True, extra="forbid", env_ignore_empty=True
+    )
+
+    home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("nitari")))
+    """Folder of the catalog and everything derived from it."""
+    config: Path | None = None
+    """The TOML file to read instead of ``nitari.toml`` in the home folder."""
+    models: ModelSettings = ModelSettings()
+    extract: ExtractSettings = ExtractSettings()
+    runtime: RuntimeSettings = RuntimeSettings()
+    images: ImageSettings = ImageSettings()
+    http: HttpSettings = HttpSettings()
+    index: IndexSettings = IndexSettings()
+    ingest: IngestSettings = IngestSettings()
+    server: ServerSettings = ServerSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then environment, then the TOML file; no ``.env``, no secrets folder."""
+        toml = _config_file(init_settings(), env_settings())
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=toml)
+
+
+def _config_file(*given: dict[str, Any]) -> Path | None:
+    """The TOML file to read, from what arguments and environment say (in that order)."""
+    for source in given:
+        if source.get("config"):
+            path = Path(source["config"])
+            if not path.is_file():
+                raise ConfigurationError(
+                    f"config file {path} does not exist", remedy="create it or unset NITARI__CONFIG"
+                )
+            return path
+    home = next((Path(source["home"]) for source in given if source.get("home")), None)
+    home = home or Path(platformdirs.user_data_dir("nitari"))
+    path = home / CONFIG_NAME
+    return path if path.is_file() else None
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read settings; ``overrides`` win (``None`` values are ignored).
+
+    Raises:
+        ConfigurationError: naming the setting, what was found and what was expected.
+    """
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        variable = "NITARI__" + "__".join(str(part) for part in first["loc"]).upper()
+        raise ConfigurationError(
+            f"setting {name} is {first.get('input')!r}: {first['msg']}",
+            remedy=f"correct it in {CONFIG_NAME} or in the variable {variable}",
+        ) from exc
+    except ValueError as exc:  # a TOML file that does not parse
+        raise ConfigurationError(f"settings cannot be read: {exc}", remedy=f"correct {CONFIG_NAME}") from exc

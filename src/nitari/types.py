@@ -1,0 +1,256 @@
+"""The values that flow through Nitari: frozen, checked where they are made, the same words everywhere.
+
+The words are those of ``docs/glossary.md``. Nothing here does I/O or knows a third-party library other than numpy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nitari.errors import UsageError
+
+AttributeValue: TypeAlias = str | float | bool | tuple[str, ...]
+"""A typed attribute: text, number (always float), boolean, or a list of texts."""
+
+Attributes: TypeAlias = Mapping[str, AttributeValue]
+FloatArray: TypeAlias = NDArray[np.float32]
+ByteArray: TypeAlias = NDArray[np.uint8]
+KeyArray: TypeAlias = NDArray[np.int64]
+BoolArray: TypeAlias = NDArray[np.bool_]
+
+MAX_ID_LENGTH = 512
+_NO_ATTRIBUTES: Attributes = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle of the upright image, normalized: ``0 <= x1 < x2 <= 1``, ``0 <= y1 < y2 <= 1``, y downward.
+
+    Raises:
+        UsageError: where the four numbers are not such a rectangle.
+    """
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+    def __post_init__(self) -> None:
+        if not (0.0 <= self.x1 < self.x2 <= 1.0 and 0.0 <= self.y1 < self.y2 <= 1.0):
+            raise UsageError(
+                f"box [{self.x1}, {self.y1}, {self.x2}, {self.y2}] is not a rectangle inside the image",
+                remedy="give [x1, y1, x2, y2], shares of width and height, with 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1",
+                code="box",
+            )
+
+    @property
+    def area(self) -> float:
+        """Share of the image's area, 0-1."""
+        return (self.x2 - self.x1) * (self.y2 - self.y1)
+
+    def as_list(self) -> list[float]:
+        """``[x1, y1, x2, y2]``, rounded to 4 digits (a tenth of a pixel of a 1000-pixel side), for JSON."""
+        return [round(v, 4) for v in (self.x1, self.y1, self.x2, self.y2)]
+
+
+WHOLE = Box(0.0, 0.0, 1.0, 1.0)
+"""The box that is the whole image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One sellable listing, as a feed gives it.
+
+    Args:
+        item_id: The feed's ``id``; unique in the catalog; 1-512 characters, no control characters.
+        group_id: The feed's ``item_group_id``: the style whose colors and sizes are items. The item's own id if absent.
+        title: May be empty.
+        image_links: Main photo first, no duplicates, at least one. Relative paths use ``/``.
+        attributes: Every other column, typed. Names are lower-case with underscores.
+
+    Raises:
+        UsageError: where an id or the list of images is not as above.
+    """
+
+    item_id: str
+    image_links: tuple[str, ...]
+    title: str = ""
+    group_id: str = ""
+    attributes: Attributes = _NO_ATTRIBUTES
+
+    def __post_init__(self) -> None:
+        if not self.group_id:
+            object.__setattr__(self, "group_id", self.item_id)
+        for name, value in (("id", self.item_id), ("item_group_id", self.group_id)):
+            if not 0 < len(value) <= MAX_ID_LENGTH or not value.isprintable():
+                raise UsageError(
+                    f"{name} {value[:80]!r} ({len(value)} characters) is not 1-{MAX_ID_LENGTH} printable characters",
+                    remedy=f"give each item an {name} of 1-{MAX_ID_LENGTH} printable characters",
+                    code="item-id",
+                )
+        if not self.image_links:
+            raise UsageError(
+                f"item {self.item_id!r} has no image link",
+                remedy="give at least one photo in image_link",
+                code="no-image-link",
+            )
+        if len(set(self.image_links)) != len(self.image_links):
+            raise UsageError(f"item {self.item_id!r} lists an image twice", code="duplicate-image-link")
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Something in the catalog's data that could not be used, kept so that nothing is skipped silently.
+
+    Args:
+        code: Stable kebab-case word for programs (the error's ``code``).
+        reason: What was found and what was expected.
+        remedy: What the feed's owner can do about it.
+        item_id: The item, where it is known.
+        image_link: The photo, where one is at fault; ``None`` where the row is.
+        location: Where in the feed: ``"line 12"``, ``"row 3"``, ``"element 7"``.
+        kept: True where an older good photo of this item stays searchable in its place.
+    """
+
+    code: str
+    reason: str
+    remedy: str = ""
+    item_id: str | None = None
+    image_link: str | None = None
+    location: str | None = None
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Photo:
+    """A decoded photo: upright, RGB, possibly scaled down while decoding.
+
+    Args:
+        pixels: uint8 ``[height, width, 3]``, RGB, C-contiguous, read-only by convention.
+        width: Width of the upright original in pixels (not of ``pixels``).
+        height: Height of the upright original in pixels.
+    """
+
+    pixels: ByteArray
+    width: int
+    height: int
+
+    @property
+    def aspect(self) -> float:
+        """Width over height of the original."""
+        return self.width / self.height
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A box with what is believed to be in it.
+
+    Args:
+        box: Where.
+        label: What: ``"product"`` from a finder that tells only figure from ground, ``"whole"`` for the whole photo.
+        score: How sure the finder is, 0-1.
+        mask: uint8 ``[h, w]``, 0-255, over the WHOLE photo at the finder's own resolution (255 = product), or ``None``.
+    """
+
+    box: Box
+    label: str
+    score: float
+    mask: ByteArray | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """One vector of a photo, and the region it speaks for: what becomes one key in an index.
+
+    Args:
+        region: The region that is shown when this view matches.
+        vector: float32 ``[dim]``, unit length.
+    """
+
+    region: Region
+    vector: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Extraction:
+    """All that one photo yields.
+
+    Args:
+        width: Of the upright original, pixels.
+        height: Of the upright original, pixels.
+        regions: What the finder found, largest first; empty if it found nothing.
+        views: The vectors, at least one.
+        lowlevel: float32 ``[300]`` color/texture descriptor of the largest region (the whole photo if there is none).
+        timing_ms: Milliseconds by stage: ``decode``, ``regions``, ``embed``.
+    """
+
+    width: int
+    height: int
+    regions: tuple[Region, ...]
+    views: tuple[View, ...]
+    lowlevel: FloatArray | None
+    timing_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matches:
+    """What an index answers to one query vector: keys with distances, closest first; ties by smaller key.
+
+    Args:
+        keys: int64 ``[n]``.
+        distances: float32 ``[n]``, cosine distance ``1 - cos``, in 0-2, ascending.
+    """
+
+    keys: KeyArray
+    distances: FloatArray
+
+    def __len__(self) -> int:
+        return int(self.keys.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What search answers: an item, how alike it is, and which of its photos and regions says so.
+
+    Args:
+        item_id: The item.
+        group_id: Its group.
+        score: 0-1, larger is more alike; the same meaning for every query of one model card.
+        image: The link of the photo that matched best.
+        box: The region of that photo that matched best.
+        title: The item's title.
+        attributes: The item's attributes.
+    """
+
+    item_id: str
+    group_id: str
+    score: float
+    image: str
+    box: Box
+    title: str = ""
+    attributes: Attributes = _NO_ATTRIBUTES
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to one query.
+
+    Args:
+        hits: Best first.
+        timing_ms: Milliseconds by stage (``fetch decode regions embed search total``; only stages that ran).
+        regions: The regions found on the query photo (empty for queries without a photo).
+        query_box: The box that was searched with, ``None`` for queries without a photo.
+        more: True where a larger ``offset`` would bring further hits.
+    """
+
+    hits: tuple[Hit, ...]
+    timing_ms: Mapping[str, float]
+    regions: tuple[Region, ...] = ()
+    query_box: Box | None = None
+    more: bool = False
