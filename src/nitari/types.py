@@ -82,7 +82,7 @@ class Item:
     image_links: tuple[str, ...]
     title: str = ""
     group_id: str = ""
-    attributes: Attributes = _NO_ATTRIBUTES
+    attributes: Attributes = field(default_factory=lambda: _NO_ATTRIBUTES)
 
     def __post_init__(self) -> None:
         if not self.group_id:
@@ -234,7 +234,7 @@ class Hit:
     image: str
     box: Box
     title: str = ""
-    attributes: Attributes = _NO_ATTRIBUTES
+    attributes: Attributes = field(default_factory=lambda: _NO_ATTRIBUTES)
 
 
 @dataclass(frozen=True, slots=True)
