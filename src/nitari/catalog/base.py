@@ -18,10 +18,12 @@ class FeedRow:
     Args:
         item: The item.
         location: Where it stands in the feed (``"line 12"``).
+        rejections: Attributes that could not be used (a bad price); the item goes on without them.
     """
 
     item: Item
     location: str
+    rejections: tuple[Rejection, ...] = ()
 
 
 class Feed(Protocol):
@@ -111,8 +113,7 @@ class ImagePut:
         digest: SHA-256 of the original, hex.
         etag: Validator for a conditional re-fetch.
         last_modified: Validator for a conditional re-fetch.
-        features: New features; ``None`` keeps those stored for this item and link, or, where this item has none, those
-            of any stored photo with this digest (the same photo on another item).
+        features: New features; ``None`` keeps those stored for this item and link (whose digest must be this one).
     """
 
     link: str
@@ -148,9 +149,15 @@ class ItemDelete:
 
 @dataclass(frozen=True, slots=True)
 class ItemRejections:
-    """What is wrong with an item (or with the row at ``location``) now; replaces what was wrong with it before.
+    """What is wrong with an item now; replaces what was wrong with it before. Exactly one of the two places is given.
 
-    An empty ``rejections`` clears. ``run_id`` marks them as raised by this import.
+    Args:
+        feed_id: The feed that says so.
+        run_id: The import that raised them; ``Catalog.finish_run`` forgets those of earlier ones.
+        item_id: The item they belong to; replaces what was recorded under this item.
+        location: For a row that did not become an item (its rejection may still name one): replaces what was recorded
+            under this place.
+        rejections: What is wrong; empty to clear.
     """
 
     feed_id: str
@@ -304,8 +311,8 @@ class Catalog(Protocol):
         """One item, whole."""
         ...
 
-    def have_features(self, digests: Sequence[str], *, collection: str) -> frozenset[str]:
-        """Those of ``digests`` whose features are stored already, for whichever item."""
+    def features(self, digest: str, *, collection: str) -> PhotoFeatures | None:
+        """The features stored for a photo with this digest, of whichever item; ``None`` if there are none."""
         ...
 
     def feed_item_ids(self, feed_id: str) -> Iterator[str]:
@@ -317,7 +324,7 @@ class Catalog(Protocol):
         ...
 
     def vectors(self, *, collection: str, keys: KeyArray | None = None) -> Iterator[tuple[KeyArray, FloatArray]]:
-        """Vectors by key, in batches: int64 ``[n]``, float32 ``[n, dim]`` unit rows, ascending keys; all if ``None``."""
+        """Vectors in batches: int64 ``[n]``, float32 ``[n, dim]`` unit rows, by ascending key; all of them if ``None``."""
         ...
 
     def seq(self) -> int:

@@ -1,0 +1,82 @@
+"""Looks at an item's photos: fetches them, compares digests and, where it must be, extracts. Writes nothing."""
+
+from __future__ import annotations
+
+import threading
+
+from nitari.catalog.base import Catalog, ImagePut, KnownImage, KnownItem, PhotoFeatures, StoredRegion, StoredView
+from nitari.errors import DataError
+from nitari.extract import Extractor
+from nitari.images.base import ImageSource, NotModified, Validators
+from nitari.ingest.plan import ItemPlan, Unusable, Usable, plan_item
+from nitari.types import Extraction, Item, Region
+
+
+class Examiner:
+    """Finds out what an item's photos are now. Called from many threads; extracts in at most ``workers`` of them.
+
+    Args:
+        catalog: Asked for the features of a photo that another item has already.
+        extractor: What a new photo becomes.
+        workers: Photos decoded and embedded at a time: one for each core.
+    """
+
+    def __init__(self, *, catalog: Catalog, extractor: Extractor, workers: int) -> None:
+        self._catalog = catalog
+        self._extractor = extractor
+        self._compute = threading.BoundedSemaphore(workers)
+
+    def examine(
+        self, item: Item, *, feed_id: str | None, location: str | None, known: KnownItem | None, source: ImageSource
+    ) -> ItemPlan:
+        """Look at every photo of ``item`` and decide what to write (see ``plan.py``).
+
+        Args:
+            item: The row.
+            feed_id: The feed it stands in.
+            location: Where it stands there.
+            known: What the catalog has of it, if anything.
+            source: Where its links lead.
+        """
+        before = {image.link: image for image in known.images} if known else {}
+        photos = [self._look(link, before.get(link), source) for link in item.image_links]
+        return plan_item(item, feed_id=feed_id, location=location, known=known, photos=photos)
+
+    def _look(self, link: str, old: KnownImage | None, source: ImageSource) -> Usable | Unusable:
+        validators = Validators(old.etag, old.last_modified) if old else None
+        try:
+            original = source.fetch(link, known=validators)
+            if isinstance(original, NotModified):
+                if old is None:
+                    raise TypeError("a source answered NotModified to an unconditional fetch")
+                return Usable(ImagePut(link, old.digest, old.etag, old.last_modified))
+            features = None
+            if old is None or old.digest != original.digest:
+                features = self._features(original.data, original.digest)
+        except DataError as error:
+            return Unusable(link, error)
+        fresh = original.validators
+        return Usable(ImagePut(link, original.digest, fresh.etag, fresh.last_modified, features))
+
+    def _features(self, data: bytes, digest: str) -> PhotoFeatures:
+        """A photo's features: those of the same photo on another item, else freshly extracted."""
+        stored = self._catalog.features(digest, collection=self._extractor.collection)
+        if stored is not None:
+            return stored
+        with self._compute:
+            return to_features(self._extractor.extract(data))
+
+
+def to_features(extraction: Extraction) -> PhotoFeatures:
+    """What the catalog stores of an extraction."""
+    return PhotoFeatures(
+        width=extraction.width,
+        height=extraction.height,
+        regions=tuple(_stored(region) for region in extraction.regions),
+        views=tuple(StoredView(_stored(view.region), view.vector) for view in extraction.views),
+        lowlevel=extraction.lowlevel,
+    )
+
+
+def _stored(region: Region) -> StoredRegion:
+    return StoredRegion(region.box, region.label, region.score)
