@@ -79,6 +79,10 @@ class VectorIndex(Protocol):
         """
         ...
 
+    def keys(self) -> KeyArray:
+        """All searchable keys, ascending: int64 ``[n]``."""
+        ...
+
     def save(self, folder: Path) -> None:
         """Write everything into ``folder`` (which exists and is empty); the caller publishes it atomically."""
         ...
