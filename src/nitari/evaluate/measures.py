@@ -1,0 +1,158 @@
+"""Measures over rankings, computed by ``ir_measures`` (the only file that knows it), with bootstrap intervals.
+
+An item counts as relevant from grade 1 on. Only nDCG looks at the grade itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nitari.evaluate.qrels import Judgments, Rankings, strictly_falling
+
+PerQuery: TypeAlias = Mapping[str, Mapping[str, float]]
+"""For each query id, the value of each measure by name."""
+
+RESAMPLES = 2000
+LEVEL = 0.95
+SEED = 20190725
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean over queries, with the ends of its interval (all three in the measure's unit, 0-1)."""
+
+    value: float
+    low: float
+    high: float
+
+
+def success(k: int) -> Any:
+    """Success@k: share of queries with at least one relevant item in the first k.
+
+    Papers on image retrieval call this very number "Recall@k" (Song et al., "Deep Metric Learning via Lifted Structured
+    Feature Embedding", CVPR 2016; so do DeepFashion and LookBench). It is not recall as information retrieval has it,
+    the share of the relevant items found, nor an index's ANN recall, its agreement with exact search.
+    """
+    from ir_measures import Success
+
+    return Success @ k
+
+
+def precision(k: int) -> Any:
+    """P@k: share of relevant items among the first k (van Rijsbergen, "Information Retrieval", 1979).
+
+    Divided by k also where fewer than k items were ranked or are relevant, as trec_eval does: where a group has three
+    colors, P@10 cannot exceed .3. With k = 1 it equals Success@1.
+    """
+    from ir_measures import P
+
+    return P @ k
+
+
+def average_precision() -> Any:
+    """mAP: mean over queries of average precision (Buckley and Voorhees, SIGIR 2000).
+
+    Precision at the rank of each relevant item, averaged over ALL relevant items, those never ranked counting 0. Over
+    rankings cut at the run's depth (1,000 by TREC's custom), and neither the interpolated 11 points of Pascal VOC nor
+    the mAP of object detection.
+    """
+    from ir_measures import AP
+
+    return AP
+
+
+def ndcg(k: int) -> Any:
+    """nDCG@k: discounted cumulative gain of the first k over the best possible (Järvelin and Kekäläinen, TOIS 2002).
+
+    trec_eval's form: gain is the grade itself, not 2^grade - 1 (Burges et al. 2005), discount log2(rank + 1).
+    """
+    from ir_measures import nDCG
+
+    return nDCG @ k
+
+
+_MEASURES: Mapping[str, Callable[[], Any]] = {
+    "Success@1": lambda: success(1),
+    "Success@5": lambda: success(5),
+    "Success@10": lambda: success(10),
+    "P@1": lambda: precision(1),
+    "P@10": lambda: precision(10),
+    "mAP": average_precision,
+    "nDCG@10": lambda: ndcg(10),
+}
+MEASURES = tuple(_MEASURES)
+"""Names of the measures, in the order of reports."""
+
+
+def per_query(judgments: Judgments, rankings: Rankings) -> dict[str, dict[str, float]]:
+    """The value of every measure for every query that has a relevant item; 0 where its ranking is empty or absent.
+
+    Queries without a relevant item are left out: nothing could be right for them, so no number speaks of them.
+    """
+    import ir_measures
+
+    judged = [query_id for query_id, items in judgments.items() if any(grade > 0 for grade in items.values())]
+    names = {build(): name for name, build in _MEASURES.items()}
+    values = {query_id: dict.fromkeys(MEASURES, 0.0) for query_id in judged}
+    run = {query_id: dict(strictly_falling(rankings[query_id])) for query_id in judged if rankings.get(query_id)}
+    if not run:
+        return values
+    qrels = {query_id: dict(judgments[query_id]) for query_id in judged}
+    for metric in ir_measures.iter_calc(list(names), qrels, run):
+        values[metric.query_id][names[metric.measure]] = float(metric.value)
+    return values
+
+
+def estimates(values: PerQuery, queries: Iterable[str] | None = None) -> dict[str, Estimate]:
+    """Mean and interval of every measure over these queries (all of ``values`` if ``None``); empty without queries."""
+    chosen = list(values if queries is None else queries)
+    if not chosen:
+        return {}
+    table = np.array([[values[query_id][name] for name in MEASURES] for query_id in chosen], dtype=np.float64)
+    low, high = bootstrap(table)
+    return {
+        name: Estimate(float(mean), float(lo), float(hi))
+        for name, mean, lo, hi in zip(MEASURES, table.mean(axis=0), low, high, strict=True)
+    }
+
+
+def bootstrap(
+    table: NDArray[np.float64], *, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = SEED
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Percentile bootstrap intervals of the column means (Efron and Tibshirani, 1993, chapter 13).
+
+    Queries are drawn with replacement, the same ones for every measure; the same seed gives the same interval. It says
+    how much another sample of such queries would differ, not how much another catalog would, and with a handful of
+    queries (or one) it is too narrow.
+
+    Args:
+        table: float64 ``[queries, measures]``, at least one row.
+        resamples: How often to draw.
+        level: Share of the resampled means between the two ends.
+        seed: Of the generator.
+
+    Returns:
+        Lower and upper ends, float64 ``[measures]`` each.
+    """
+    generator = np.random.default_rng(seed)
+    count = table.shape[0]
+    means = np.empty((resamples, table.shape[1]), dtype=np.float64)
+    for row in means:
+        row[:] = table[generator.integers(0, count, count)].mean(axis=0)
+    tail = (1.0 - level) / 2.0
+    low, high = np.quantile(means, (tail, 1.0 - tail), axis=0)
+    return low, high
+
+
+def by_category(values: PerQuery, categories: Mapping[str, str]) -> dict[str, Sequence[str]]:
+    """Query ids by category, largest category first, then by name; queries without a category are left out."""
+    groups: dict[str, list[str]] = {}
+    for query_id in values:
+        if categories.get(query_id):
+            groups.setdefault(categories[query_id], []).append(query_id)
+    return {name: groups[name] for name in sorted(groups, key=lambda name: (-len(groups[name]), name))}

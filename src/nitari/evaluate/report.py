@@ -1,0 +1,69 @@
+"""What an evaluation says, as plain data: numbers first, everything needed to repeat them beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nitari.evaluate.measures import LEVEL, RESAMPLES, SEED, Estimate, by_category, estimates, per_query
+from nitari.evaluate.runner import Run
+
+DIGITS = 4
+
+
+def report(run: Run, *, settings: Mapping[str, Any] | None = None, details: bool = False) -> dict[str, Any]:
+    """The report of a run: JSON-ready dictionaries, lists, texts and numbers, rounded to 4 digits.
+
+    ``measures`` and ``categories`` are empty where the protocol has no judgments.
+
+    Args:
+        run: What ``run_protocol`` gave.
+        settings: What the caller configured (model, views, ...), to be kept beside the numbers.
+        details: Whether to add ``per_query``, every measure of every query, for paired comparisons of two runs.
+
+    Returns:
+        ``{"protocol", "queries", "judged", "failed", "gallery", "measures": {name: {"value", "low", "high"}},
+        "categories": {name: {"queries", "measures"}}, "failures": {query_id: reason}, "timing_ms", "seconds",
+        "settings"}``. ``judged`` counts queries with a relevant item, which alone the measures are about; a failed one
+        among them counts 0.
+    """
+    protocol = run.protocol
+    values = per_query(protocol.judgments, run.rankings) if protocol.judgments is not None else {}
+    categories = by_category(values, {query.query_id: query.category for query in protocol.queries})
+    told = {
+        "protocol": protocol.name,
+        "queries": len(protocol.queries),
+        "judged": len(values),
+        "failed": len(run.failures),
+        "gallery": {
+            "items": run.gallery.indexed + run.gallery.updated + run.gallery.unchanged,
+            "rejected": run.gallery.rejected,
+        },
+        "measures": _numbers(estimates(values)),
+        "categories": {
+            name: {"queries": len(ids), "measures": _numbers(estimates(values, ids))}
+            for name, ids in categories.items()
+        },
+        "failures": dict(run.failures),
+        "timing_ms": {stage: round(spent, 2) for stage, spent in run.timing_ms.items()},
+        "seconds": round(run.seconds, 2),
+        "settings": {
+            "depth": run.depth,
+            "intervals": {"method": "percentile bootstrap", "level": LEVEL, "resamples": RESAMPLES, "seed": SEED},
+            **(settings or {}),
+        },
+    }
+    if details:
+        told["per_query"] = {query_id: dict(measures) for query_id, measures in values.items()}
+    return told
+
+
+def _numbers(measured: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
+    return {
+        name: {
+            "value": round(estimate.value, DIGITS),
+            "low": round(estimate.low, DIGITS),
+            "high": round(estimate.high, DIGITS),
+        }
+        for name, estimate in measured.items()
+    }
