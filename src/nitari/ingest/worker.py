@@ -160,12 +160,6 @@ class Ingester:
             run.delete(allow_delete=allow_delete)
         return run.finish()
 
-    def delete(self, item_ids: Sequence[str]) -> tuple[str, ...]:
-        """Delete items, whichever feed they came from. Returns the ids that were there."""
-        there = tuple(item_id for item_id in dict.fromkeys(item_ids) if self._catalog.get(item_id) is not None)
-        self._catalog.apply([ItemDelete(item_id) for item_id in there], collection=self._collection)
-        return there
-
 
 class _Run:
     """One import of one feed: what was seen, what waits for its commit, what was counted."""

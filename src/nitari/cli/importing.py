@@ -1,0 +1,120 @@
+"""``nitari import``: a feed in, with a progress bar, resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from nitari.cli.output import CommandContext, err, is_terminal, json_option, print_json
+from nitari.ingest.worker import ImportReport
+from nitari.wiring import open_feed, open_ingester
+
+
+@click.command("import")
+@click.argument("source")
+@click.option("--feed", "feed_id", metavar="NAME", help="Name of the feed (default: where it is).")
+@click.option("--query", metavar="SQL", help="The query, where SOURCE is a database URL.")
+@click.option("--encoding", metavar="NAME", help="Encoding of a text feed, where guessing (UTF-8, CP932) goes wrong.")
+@click.option("--sync", is_flag=True, help="Also delete this feed's items that are no longer in it.")
+@click.option("--allow-delete", is_flag=True, help="With --sync: delete even more than 20 % of the feed's items.")
+@click.option("--allow-private", is_flag=True, help="Let image links lead to private and loopback addresses.")
+@click.option("--workers", type=click.IntRange(1, 256), help="Photos embedded at a time (default: one a core).")
+@json_option
+@click.pass_obj
+def import_command(
+    context: CommandContext,
+    source: str,
+    *,
+    feed_id: str | None,
+    query: str | None,
+    encoding: str | None,
+    sync: bool,
+    allow_delete: bool,
+    allow_private: bool,
+    workers: int | None,
+    as_json: bool,
+) -> int:
+    """Import SOURCE: a feed file, a folder, a URL, or a database URL with --query.
+
+    CSV, TSV, JSONL, Parquet, RSS/XML with Google Merchant Center names, Shopify's product export, each also gzipped.
+    A folder with a feed.* in it is that feed; any other folder is a catalog of its photos. Run it again to bring the
+    catalog up to date: what has not changed is skipped. Interrupted, it resumes.
+    """
+    settings = context.settings()
+    if allow_private:
+        settings = settings.model_copy(update={"http": settings.http.model_copy(update={"allow_private": True})})
+    if workers:
+        settings = settings.model_copy(update={"ingest": settings.ingest.model_copy(update={"workers": workers})})
+    feed = open_feed(settings, source, feed_id=feed_id, query=query, encoding=encoding)
+    with open_ingester(settings) as ingester, _progress(quiet=as_json) as show:
+        report = ingester.run(feed, sync=sync, allow_delete=allow_delete, on_progress=show)
+    if as_json:
+        print_json(asdict(report))
+    else:
+        _summarize(report)
+    return 3 if report.rejections else 0
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[ImportReport], None]]:
+    """A progress bar on a terminal, a line every 1,000 rows elsewhere, nothing for JSON."""
+    if quiet:
+        yield lambda _report: None
+        return
+    if not is_terminal():
+        yield _Lines()
+        return
+    columns = (
+        TextColumn("importing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TaskProgressColumn(show_speed=True),
+        TimeRemainingColumn(),
+        TextColumn("[green]{task.fields[indexed]} indexed[/] {task.fields[unchanged]} unchanged "
+                   "[red]{task.fields[rejected]} rejected[/]"),
+    )  # fmt: skip
+    with Progress(*columns, console=err) as progress:
+        task = progress.add_task("", total=None, indexed=0, unchanged=0, rejected=0)
+
+        def show(report: ImportReport) -> None:
+            progress.update(
+                task,
+                total=report.total,
+                completed=report.rows,
+                indexed=report.indexed + report.updated,
+                unchanged=report.unchanged,
+                rejected=report.rejected,
+            )
+
+        yield show
+
+
+class _Lines:
+    """Progress for a log: a line every 1,000 rows."""
+
+    def __init__(self) -> None:
+        self._next = 1000
+
+    def __call__(self, report: ImportReport) -> None:
+        if report.rows >= self._next:
+            self._next = report.rows // 1000 * 1000 + 1000
+            rate = report.rows / report.seconds if report.seconds else 0.0
+            of = f" of about {report.total}" if report.total else ""
+            err.print(f"{report.rows}{of} rows, {rate:.0f}/s, {report.rejected} rejected")
+
+
+def _summarize(report: ImportReport) -> None:
+    rate = report.photos / report.seconds if report.seconds else 0.0
+    click.echo(
+        f"{report.rows} rows in {report.seconds:.1f} s: {report.indexed} indexed, {report.updated} updated, "
+        f"{report.unchanged} unchanged, {report.rejected} rejected, {report.deleted} deleted "
+        f"({report.photos} photos embedded, {rate:.0f}/s)"
+    )
+    if report.kept:
+        click.echo(f"{report.kept} items keep an older photo whose new version cannot be used")
+    if report.rejections:
+        click.echo(f"{report.rejections} rejections, with reasons and remedies: nitari rejects")
