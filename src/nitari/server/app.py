@@ -88,7 +88,7 @@ def create_app(searcher: Searcher, *, refresh_s: float, max_body_bytes: int) -> 
 
     @app.post("/v1/search", tags=["search"], openapi_extra=_SEARCH_DOC)
     async def search(request: Request) -> AnswerModel:
-        """Products that look alike: a photo (the body itself, or in a form), or JSON with url, item_id, vector or liked."""
+        """Find look-alikes of a photo (the body itself, or in a form), or of JSON: url, item_id, vector or liked."""
         body = await _read_body(request, max_body_bytes)
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "application/json":
