@@ -27,8 +27,8 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from nitari.errors import ImageError
-from nitari.types import Box, ByteArray
+from nitari.errors import ImageError, UsageError
+from nitari.types import ByteArray
 
 Format: TypeAlias = Literal["jpeg", "png", "webp", "avif", "gif", "bmp", "tiff"]
 Filter: TypeAlias = Literal["bilinear", "bicubic", "lanczos"]
@@ -152,25 +152,38 @@ def to_rgb(pixels: ByteArray, *, profile: bytes | None = None) -> ByteArray:
     return _array(_to_srgb(Image.frombuffer(mode, (width, height), np.ascontiguousarray(pixels)), profile))
 
 
-def resize(pixels: ByteArray, box: Box, size: tuple[int, int], *, filter: Filter = "bicubic") -> ByteArray:  # noqa: A002
-    """Resize a box of an image in one antialiased step.
+def resize(
+    pixels: ByteArray,
+    width: int,
+    height: int,
+    *,
+    box: tuple[float, float, float, float] | None = None,
+    filter: Filter = "bicubic",  # noqa: A002
+) -> ByteArray:
+    """Resize a part of an image in one antialiased step.
 
     The filter moves embeddings more than int8 does (cosine .97 for a linear one without antialiasing), so a model card
     fixes it and the gallery and queries share it. Pillow's filters widen with the scale, hence no aliasing.
 
     Args:
-        pixels: uint8 RGB ``[height, width, 3]`` or gray ``[height, width]``.
-        box: Which part; smaller than a pixel is fine.
-        size: ``(width, height)`` of the result, pixels, each at least 1.
-        filter: Interpolation.
+        pixels: uint8 RGB ``[h, w, 3]`` or gray ``[h, w]``.
+        width: Of the result, pixels, at least 1.
+        height: Of the result, pixels, at least 1.
+        box: ``(left, top, right, bottom)`` of the part, in pixels of ``pixels``; fractions, and less than a pixel, are
+            fine. ``None`` for all of it.
+        filter: Interpolation, as a model card names it.
 
     Returns:
-        uint8 ``[size[1], size[0], 3]`` (or without the 3), C-contiguous.
+        uint8 ``[height, width, 3]`` (or without the 3), C-contiguous.
+
+    Raises:
+        UsageError: where the size is empty, or the box does not lie inside the image.
     """
-    height, width = pixels.shape[:2]
-    corners = (box.x1 * width, box.y1 * height, box.x2 * width, box.y2 * height)
-    resized = Image.fromarray(pixels).resize(size, _FILTERS[filter], box=corners)
-    return np.asarray(resized, dtype=np.uint8)
+    source_height, source_width = pixels.shape[:2]
+    left, top, right, bottom = box or (0.0, 0.0, float(source_width), float(source_height))
+    if width < 1 or height < 1 or not (0 <= left < right <= source_width and 0 <= top < bottom <= source_height):
+        raise UsageError(f"cannot resize box {box} of a {source_width}x{source_height} image to {width}x{height}")
+    return _array(Image.fromarray(pixels).resize((width, height), _FILTERS[filter], box=(left, top, right, bottom)))
 
 
 def encode(pixels: ByteArray, kind: Literal["jpeg", "png", "webp"] = "jpeg", *, quality: int = 85) -> bytes:
