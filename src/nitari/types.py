@@ -26,6 +26,13 @@ BoolArray: TypeAlias = NDArray[np.bool_]
 
 MAX_ID_LENGTH = 512
 _NO_ATTRIBUTES: Attributes = MappingProxyType({})
+# Spaces of other widths: str.isprintable refuses them, but file names on Japanese disks and macOS are full of them.
+_WIDE_SPACES = str.maketrans(dict.fromkeys("\u00a0\u2002\u2003\u2009\u202f\u3000", " "))
+
+
+def is_printable_id(value: str) -> bool:
+    """Whether an id holds printable characters and spaces only: no control characters, no undecodable bytes."""
+    return value.isprintable() or value.translate(_WIDE_SPACES).isprintable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ class Item:
         if not self.group_id:
             object.__setattr__(self, "group_id", self.item_id)
         for name, value in (("id", self.item_id), ("item_group_id", self.group_id)):
-            if not 0 < len(value) <= MAX_ID_LENGTH or not value.isprintable():
+            if not 0 < len(value) <= MAX_ID_LENGTH or not is_printable_id(value):
                 raise UsageError(
                     f"{name} {value[:80]!r} ({len(value)} characters) is not 1-{MAX_ID_LENGTH} printable characters",
                     remedy=f"give each item an {name} of 1-{MAX_ID_LENGTH} printable characters",
