@@ -1,0 +1,475 @@
+"""The catalog in a SQL database: SQLite by default, one file in the home folder.
+
+``schema`` holds the tables, ``database`` the transactions, ``edits`` the decisions, ``writer`` the writing; here is
+what is asked of a catalog.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
+
+from nitari.catalog import schema
+from nitari.catalog.base import (
+    CatalogStats,
+    Change,
+    ChangeKind,
+    CollectionSpec,
+    Edit,
+    IndexedItem,
+    KnownImage,
+    KnownItem,
+    StoredImage,
+    StoredItem,
+    StoredRegion,
+)
+from nitari.catalog.codec import decode_attributes, decode_region, decode_texts, decode_vectors
+from nitari.catalog.database import Database, damaged
+from nitari.catalog.edits import ItemRow, check
+from nitari.catalog.rows import chunks, stored_items
+from nitari.catalog.sqlite import SQLite
+from nitari.catalog.writer import Collection, Numbers, Writer
+from nitari.errors import ConfigurationError, DependencyError, NotFoundError
+from nitari.types import Box, FloatArray, Item, KeyArray, Rejection
+
+FILE_NAME = "catalog.sqlite"
+PATIENCE_S = 60.0
+ROWS = 1000
+"""Rows read at a time where rows are small."""
+VECTOR_BYTES = 4 * 2**20
+"""About how large a batch of vectors is, in memory."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_items, _images, _features = schema.items.c, schema.images.c, schema.features.c
+_views, _vectors, _regions = schema.views.c, schema.vectors.c, schema.regions.c
+
+_SEQ = select(schema.counters.c.value).where(schema.counters.c.name == "seq")
+_CHANGES = (
+    select(schema.changes)
+    .where(schema.changes.c.seq > bindparam("after"))
+    .order_by(schema.changes.c.seq)
+    .limit(bindparam("at_most"))
+)
+_ITEM = (
+    select(
+        _items.number,
+        _items.group_id,
+        _items.title,
+        _items.image_links,
+        _items.attributes,
+        schema.feeds.c.feed_id,
+        schema.feeds.c.image_base,
+        _items.seq,
+    )
+    .outerjoin_from(schema.items, schema.feeds)
+    .where(_items.item_id == bindparam("item_id"))
+)
+_IMAGES = (
+    select(_images.number, _images.link, _images.digest, _images.width, _images.height)
+    .where(_images.item == bindparam("item"))
+    .order_by(_images.position, _images.number)
+)
+_REGIONS = (
+    select(
+        _regions.image,
+        _regions.collection,
+        _regions.x1,
+        _regions.y1,
+        _regions.x2,
+        _regions.y2,
+        _regions.label,
+        _regions.score,
+    )
+    .join_from(schema.images, schema.regions, _regions.image == _images.number)
+    .where(_images.item == bindparam("item"))
+    .order_by(_regions.image, _regions.collection, _regions.position)
+)
+_HAVE = (
+    select(_images.digest)
+    .distinct()
+    .join_from(schema.images, schema.features)
+    .where(_images.digest.in_(bindparam("digests", expanding=True)), _features.collection == bindparam("collection"))
+)
+# Row by row from the indexes, without sorting: the order names all that makes a row unique, and outer joins keep the
+# planner from starting with the views and sorting afterwards. Rows without a key are photos of other collections.
+_INDEXED = (
+    select(
+        _items.number,
+        _items.item_id,
+        _items.group_id,
+        _items.title,
+        _items.attributes,
+        _views.key,
+        _images.link,
+        _views.x1,
+        _views.y1,
+        _views.x2,
+        _views.y2,
+    )
+    .outerjoin_from(schema.items, schema.images, _images.item == _items.number)
+    .outerjoin(schema.views, (_views.image == _images.number) & (_views.collection == bindparam("collection")))
+    .order_by(_items.number, _images.position, _images.number, _views.key)
+)
+_INDEXED_SOME = _INDEXED.where(_items.number.in_(bindparam("items", expanding=True)))
+_VECTORS = (
+    select(_vectors.key, _vectors.vector).where(_vectors.collection == bindparam("collection")).order_by(_vectors.key)
+)
+_VECTORS_SOME = _VECTORS.where(_vectors.key.in_(bindparam("keys", expanding=True)))
+
+
+class SqlCatalog:
+    """The ``Catalog`` port over SQL. Use it as a context manager, or ``close`` it.
+
+    A generator that it returns holds a connection and one state of the catalog until it is read to its end or closed;
+    writers are not held up by it, but their log cannot shrink meanwhile.
+
+    Args:
+        database: Where; the tables are created or migrated here.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._collections: dict[str, Collection] = {}
+        with database.read() as connection:
+            ready = schema.is_current(connection)
+        if not ready:
+            database.write(lambda connection: schema.prepare(connection, where=database.name))
+
+    @classmethod
+    def open(cls, path: Path, *, patience_s: float = PATIENCE_S) -> SqlCatalog:
+        """Open the catalog in a SQLite file, ``FILE_NAME`` in the home folder; create it where there is none.
+
+        Beside it lie ``-wal`` and ``-shm`` files while it is in use, and after a crash: they belong to it, copy all
+        three or none. The file must be on a local disk.
+
+        Args:
+            path: The file; missing folders are made.
+            patience_s: How long a write waits for other processes' writes.
+
+        Raises:
+            StateError: a file that is damaged, not a catalog, or from a newer version.
+            DependencyError: a file or folder that cannot be read and written.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise DependencyError(
+                f"folder {path.parent} cannot be made: {exc.strerror}",
+                remedy="choose another home folder with --home or NITARI__HOME",
+                code="catalog-failed",
+            ) from exc
+        database = Database(SQLite(path), patience_s=patience_s)
+        try:
+            return cls(database)
+        except BaseException:
+            database.close()
+            raise
+
+    def __enter__(self) -> SqlCatalog:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close connections."""
+        self._database.close()
+
+    def ping(self) -> None:
+        """Raise ``DependencyError`` or ``StateError`` where the database does not answer."""
+        self.seq()
+
+    # Registering
+
+    def register_collection(self, spec: CollectionSpec) -> None:
+        """Create the collection, or check that it is what it was.
+
+        Raises:
+            ConfigurationError: the collection exists with another fingerprint or width.
+        """
+        columns = schema.collections.c
+        found = select(columns.dim, columns.fingerprint).where(columns.name == spec.name)
+
+        def work(connection: Connection) -> tuple[int, str]:
+            row = connection.execute(found).one_or_none()
+            if row is not None:
+                return row.dim, row.fingerprint
+            numbers = Numbers(connection)
+            values = {"name": spec.name, "dim": spec.dim, "fingerprint": spec.fingerprint}
+            connection.execute(insert(schema.collections), {"number": numbers.take("collection"), **values})
+            numbers.store()
+            return spec.dim, spec.fingerprint
+
+        with self._database.read() as connection:
+            row = connection.execute(found).one_or_none()
+        dim, fingerprint = (row.dim, row.fingerprint) if row is not None else self._database.write(work)
+        if (dim, fingerprint) != (spec.dim, spec.fingerprint):
+            raise ConfigurationError(
+                f"collection {spec.name!r} in {self._database.name} was made with width {dim} and fingerprint "
+                f"{fingerprint}; the settings now say width {spec.dim} and fingerprint {spec.fingerprint}",
+                remedy="set the model and extract settings back, or import into another home folder (--home)",
+                code="collection-mismatch",
+            )
+
+    def register_feed(self, feed_id: str, image_base: str | None) -> None:
+        """Remember a feed and what its relative links are relative to."""
+        columns = schema.feeds.c
+
+        def work(connection: Connection) -> None:
+            row = connection.execute(select(columns.image_base).where(columns.feed_id == feed_id)).one_or_none()
+            if row is None:
+                numbers = Numbers(connection)
+                values = {"number": numbers.take("feed"), "feed_id": feed_id, "image_base": image_base}
+                connection.execute(insert(schema.feeds), values)
+                numbers.store()
+            elif row.image_base != image_base:
+                connection.execute(update(schema.feeds).where(columns.feed_id == feed_id).values(image_base=image_base))
+
+        self._database.write(work)
+
+    # Writing
+
+    def apply(self, edits: Sequence[Edit], *, collection: str) -> int:
+        """Carry out edits in order, in one transaction. Returns the number of the last change (0 if none ever).
+
+        An ``ItemPut`` that changes nothing leaves no change behind. A photo keeps its keys while its link and digest
+        stay and no other features are given for it; a new order of photos is a PUT with the same keys. New validators
+        or a new row digest alone are stored without a change. A deleted item's rejections go with it, in all feeds.
+
+        Raises:
+            NotFoundError: a collection or feed that was never registered.
+            StateError: code ``no-features``: a photo without features whose digest no stored photo has (any more).
+            UsageError: an item without photos, or vectors of another width.
+            DependencyError: other writers did not let go in time, or the disk failed.
+        """
+        check(edits)
+        into = self._collection(collection)
+        return self._database.write(lambda connection: Writer(connection, into).apply(edits))
+
+    def finish_run(self, feed_id: str, run_id: str) -> None:
+        """A run has read the whole feed: forget this feed's rejections that it did not raise again."""
+        feed = select(schema.feeds.c.number).where(schema.feeds.c.feed_id == feed_id).scalar_subquery()
+        stale = delete(schema.rejections).where(schema.rejections.c.feed == feed, schema.rejections.c.run_id != run_id)
+        self._database.write(lambda connection: connection.execute(stale))
+
+    # Items
+
+    def known(self, item_ids: Sequence[str], *, collection: str) -> Mapping[str, KnownItem]:
+        """What is stored of these items, those of which every photo has vectors in ``collection``."""
+        number = self._collection(collection).number
+        with self._database.read() as connection:
+            stored = stored_items(connection, item_ids, number)
+        return {item_id: _known(row) for item_id, row in stored.items() if all(i.extracted for i in row.images)}
+
+    def get(self, item_id: str) -> StoredItem | None:
+        """One item, whole; its regions are those of the collection that was registered last."""
+        with self._database.read() as connection:
+            row = connection.execute(_ITEM, {"item_id": item_id}).one_or_none()
+            if row is None:
+                return None
+            images = connection.execute(_IMAGES, {"item": row.number}).all()
+            regions = _regions_by_image(connection.execute(_REGIONS, {"item": row.number}))
+        item = Item(
+            item_id=item_id,
+            image_links=decode_texts(row.image_links),
+            title=row.title,
+            group_id=row.group_id,
+            attributes=decode_attributes(row.attributes),
+        )
+        stored = tuple(
+            StoredImage(link, digest, width, height, regions.get(number, ()))
+            for number, link, digest, width, height in images
+        )
+        return StoredItem(item, row.feed_id, row.image_base, stored, row.seq)
+
+    def have_features(self, digests: Sequence[str], *, collection: str) -> frozenset[str]:
+        """Those of ``digests`` whose features are stored already, for whichever item."""
+        number = self._collection(collection).number
+        found: set[str] = set()
+        with self._database.read() as connection:
+            for some in chunks(digests):
+                found.update(connection.scalars(_HAVE, {"digests": some, "collection": number}))
+        return frozenset(found)
+
+    def feed_item_ids(self, feed_id: str) -> Iterator[str]:
+        """The ids of the items that this feed owns, by item number; none for an unknown feed."""
+        owned = (
+            select(_items.item_id)
+            .join_from(schema.items, schema.feeds)
+            .where(schema.feeds.c.feed_id == feed_id)
+            .order_by(_items.number)
+        )
+        return (row[0] for row in self._stream(owned, {}, ROWS))
+
+    # What indexes are made of
+
+    def indexed_items(self, *, collection: str, item_ids: Sequence[str] | None = None) -> Iterator[IndexedItem]:
+        """What a searcher holds of all items (or these), in one consistent read, ordered by item number."""
+        number = self._collection(collection).number
+        if item_ids is None:
+            return _indexed(self._stream(_INDEXED, {"collection": number}, ROWS))
+        return self._indexed_some(item_ids, number)
+
+    def vectors(self, *, collection: str, keys: KeyArray | None = None) -> Iterator[tuple[KeyArray, FloatArray]]:
+        """Vectors by key, in batches: int64 ``[n]``, float32 ``[n, dim]`` unit rows, ascending keys; all if ``None``.
+
+        Rows are of unit length as far as fp16 goes (norms within 0.1 %). Keys that are not there are left out.
+        """
+        of = self._collection(collection)
+        batch = max(1, VECTOR_BYTES // (4 * of.dim))
+        wanted = None if keys is None else np.unique(keys).tolist()
+        return self._vectors(of, batch, wanted)
+
+    # The change log
+
+    def seq(self) -> int:
+        """The number of the last committed change; 0 in an empty catalog."""
+        with self._database.read() as connection:
+            value = connection.scalar(_SEQ)
+        if value is None:
+            raise damaged(self._database.name, "its counters are gone")
+        return int(value)
+
+    def changes(self, after: int, *, limit: int = 1000) -> Sequence[Change]:
+        """Changes with ``seq > after``, ascending, at most ``limit``."""
+        with self._database.read() as connection:
+            rows = connection.execute(_CHANGES, {"after": after, "at_most": limit}).all()
+        return [
+            Change(seq, ChangeKind(kind), item_id, _EPOCH + timedelta(microseconds=at_us))
+            for seq, kind, item_id, at_us in rows
+        ]
+
+    # Reports
+
+    def rejections(self, *, feed_id: str | None = None) -> Iterator[tuple[str, Rejection]]:
+        """What is rejected at present, with the feed's id, ordered by feed and time."""
+        columns = schema.rejections.c
+        wanted = (
+            select(
+                schema.feeds.c.feed_id,
+                columns.code,
+                columns.reason,
+                columns.remedy,
+                columns.item_id,
+                columns.image_link,
+                columns.location,
+                columns.kept,
+            )
+            .join_from(schema.feeds, schema.rejections)
+            .order_by(schema.feeds.c.feed_id, columns.number)
+        )
+        if feed_id is not None:
+            wanted = wanted.where(schema.feeds.c.feed_id == feed_id)
+        return ((feed, Rejection(*rest)) for feed, *rest in self._stream(wanted, {}, ROWS))
+
+    def stats(self) -> CatalogStats:
+        """Counts, of one state; read from indexes, some 0.1 s for a million items."""
+        with self._database.read() as connection:
+
+            def count(of: Select[Any]) -> int:
+                return connection.scalar(of) or 0
+
+            collections = connection.execute(select(schema.collections.c.name, schema.collections.c.number)).all()
+            of_feed = select(schema.feeds.c.feed_id, func.count(_items.number))
+            feeds = connection.execute(
+                of_feed.outerjoin_from(schema.feeds, schema.items).group_by(schema.feeds.c.feed_id)
+            )
+            return CatalogStats(
+                items=count(select(func.count()).select_from(schema.items)),
+                groups=count(select(func.count(_items.group_id.distinct()))),
+                images=count(select(func.count()).select_from(schema.images)),
+                vectors={
+                    name: count(select(func.count()).where(_views.collection == number)) for name, number in collections
+                },
+                rejections=count(select(func.count()).select_from(schema.rejections)),
+                seq=count(_SEQ),
+                feeds=dict(feeds.all()),
+            )
+
+    def _collection(self, name: str) -> Collection:
+        """A registered collection; they are never renumbered or removed, so each is looked up once."""
+        found = self._collections.get(name)
+        if found is None:
+            columns = schema.collections.c
+            with self._database.read() as connection:
+                row = connection.execute(select(columns.number, columns.dim).where(columns.name == name)).one_or_none()
+            if row is None:
+                raise NotFoundError(
+                    f"collection {name!r} is not in {self._database.name}",
+                    remedy="import a feed with the model that the settings name first",
+                )
+            found = self._collections[name] = Collection(row.number, name, row.dim)
+        return found
+
+    def _stream(self, statement: Select[Any], values: Mapping[str, Any], batch: int) -> Iterator[Sequence[Any]]:
+        with self._database.read() as connection:
+            result = connection.execution_options(stream_results=True).execute(statement, values)
+            for rows in result.partitions(batch):
+                yield from rows
+
+    def _indexed_some(self, item_ids: Sequence[str], collection: int) -> Iterator[IndexedItem]:
+        with self._database.read() as connection:
+            numbers: set[int] = set()
+            for some in chunks(item_ids):
+                numbers.update(connection.scalars(select(_items.number).where(_items.item_id.in_(some))))
+            for part in chunks(sorted(numbers)):
+                yield from _indexed(connection.execute(_INDEXED_SOME, {"collection": collection, "items": part}))
+
+    def _vectors(self, of: Collection, batch: int, keys: list[int] | None) -> Iterator[tuple[KeyArray, FloatArray]]:
+        values: dict[str, Any] = {"collection": of.number}
+        with self._database.read() as connection:
+            if keys is None:
+                result = connection.execution_options(stream_results=True).execute(_VECTORS, values)
+                for rows in result.partitions(batch):
+                    yield self._unpack(rows, of.dim)
+                return
+            for some in chunks(keys):
+                rows = connection.execute(_VECTORS_SOME, {**values, "keys": some}).all()
+                if rows:
+                    yield self._unpack(rows, of.dim)
+
+    def _unpack(self, rows: Sequence[Any], dim: int) -> tuple[KeyArray, FloatArray]:
+        keys, blobs = zip(*rows, strict=True)
+        try:
+            return np.array(keys, dtype=np.int64), decode_vectors(blobs, dim)
+        except ValueError as exc:
+            raise damaged(self._database.name, f"vectors {keys[0]} to {keys[-1]} are not {dim} numbers each") from exc
+
+
+def _known(row: ItemRow) -> KnownItem:
+    images = tuple(KnownImage(image.link, image.digest, image.etag, image.last_modified) for image in row.images)
+    return KnownItem(row.fields.item_id, row.fields.feed_id, row.row_digest, images)
+
+
+def _regions_by_image(rows: Iterable[Sequence[Any]]) -> dict[int, tuple[StoredRegion, ...]]:
+    """Regions of each photo, those of its last collection; rows come by image and collection."""
+    found: dict[int, tuple[StoredRegion, ...]] = {}
+    for (image, _), group in groupby(rows, key=itemgetter(0, 1)):
+        found[image] = tuple(decode_region(tuple(row)[2:]) for row in group)
+    return found
+
+
+def _indexed(rows: Iterable[Sequence[Any]]) -> Iterator[IndexedItem]:
+    """One value an item from rows of views, which come by item."""
+    for _, group in groupby(rows, key=itemgetter(0)):
+        views = [row for row in group if row[5] is not None]
+        if not views:
+            continue
+        _, item_id, group_id, title, attributes, *_ = views[0]
+        yield IndexedItem(
+            item_id=item_id,
+            group_id=group_id,
+            title=title,
+            attributes=decode_attributes(attributes),
+            keys=np.array([row[5] for row in views], dtype=np.int64),
+            images=tuple(row[6] for row in views),
+            boxes=tuple(Box(*row[7:11]) for row in views),
+        )
