@@ -1,4 +1,4 @@
-"""Exact search: every allowed vector is looked at. The default up to some 50,000 vectors, and the judge of all others."""
+"""Exact search: every allowed vector is looked at. The default up to some 50,000, and the judge of all others."""
 
 from __future__ import annotations
 
