@@ -91,6 +91,10 @@ class ExactIndex:
         check_keys(keys)
         return self._store.rows(self._store.find(keys))
 
+    def keys(self) -> KeyArray:
+        """All keys, ascending: int64 ``[n]``."""
+        return np.sort(self._store.keys)
+
     def save(self, folder: Path) -> None:
         """Write everything into ``folder`` (which exists and is empty); the caller publishes it atomically."""
         self._store.save(folder)
