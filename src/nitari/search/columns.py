@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from threading import Lock
 from typing import Any, TypeAlias
 
@@ -46,16 +45,9 @@ _CACHED = 256
 _CACHED_BYTES = 64 * 2**20
 
 
-class _Kind(IntEnum):
-    """What a vocabulary's entry is. An element and a text are told apart so that a list comes back as a list."""
-
-    TEXT = 0
-    NUMBER = 1
-    BOOLEAN = 2
-    ELEMENT = 3
-    EMPTY_LIST = 4
-
-
+# What a vocabulary's entry is. An element and a text are told apart so that a list comes back as one. These are plain
+# integers because Python 3.11 takes a microsecond to look up a member of an enumeration.
+_TEXT, _NUMBER, _BOOLEAN, _ELEMENT, _EMPTY_LIST = range(5)
 _KIND_NAMES = ("text", "number", "boolean", "list", "list")
 
 
@@ -96,7 +88,7 @@ class Column:
     """One attribute of all rows."""
 
     def __init__(self) -> None:
-        self._codes_of: tuple[dict[Any, int], ...] = tuple({} for _ in _Kind)
+        self._codes_of: tuple[dict[Any, int], ...] = tuple({} for _ in _KIND_NAMES)
         self._values: list[Any] = []
         self._kinds: Growing[np.uint8] = Growing(np.uint8)
         self._numbers: Growing[np.float64] = Growing(np.float64)  # NaN where the entry is no number
@@ -112,12 +104,12 @@ class Column:
             pairs.extend((ordinal, self._code(kind, entry, kinds)) for kind, entry in _entries(value))
         self._kinds.extend(kinds)
         added = zip(self._values[known:], kinds, strict=True)
-        self._numbers.extend([value if kind == _Kind.NUMBER else np.nan for value, kind in added])
+        self._numbers.extend([value if kind == _NUMBER else np.nan for value, kind in added])
         both = np.asarray(pairs, np.int32).reshape(-1, 2)
         self._ordinals.extend(both[:, 0])
         self._codes.extend(both[:, 1])
 
-    def _code(self, kind: _Kind, entry: Any, kinds: list[int]) -> int:
+    def _code(self, kind: int, entry: Any, kinds: list[int]) -> int:
         """The code of a vocabulary entry; a new one is added, and its kind noted in ``kinds``."""
         codes = self._codes_of[kind]
         code = codes.get(entry)
@@ -144,7 +136,7 @@ class Column:
                 passing[[code for value in values for code in self._codes_equal(value)]] = True
                 return passing
             case Exists():
-                filled: BoolArray = self._kinds.view != _Kind.EMPTY_LIST
+                filled: BoolArray = self._kinds.view != _EMPTY_LIST
                 return filled
             case Compare(order=order, bound=float(bound)):
                 compared: BoolArray = _COMPARE_NUMBERS[order](self._numbers.view, bound)
@@ -161,38 +153,34 @@ class Column:
     def _codes_equal(self, value: Scalar) -> Iterable[int]:
         """The codes of the entries that equal a filter's value."""
         if isinstance(value, bool):
-            kinds: tuple[_Kind, ...] = (_Kind.BOOLEAN,)
+            kinds: tuple[int, ...] = (_BOOLEAN,)
         elif isinstance(value, str):
-            kinds = (_Kind.TEXT, _Kind.ELEMENT)
+            kinds = (_TEXT, _ELEMENT)
         else:
-            kinds = (_Kind.NUMBER,)
+            kinds = (_NUMBER,)
         return [code for kind in kinds if (code := self._codes_of[kind].get(value)) is not None]
 
     def _passing_texts(self, passes: Callable[[str], bool], codes: NDArray[np.int32]) -> BoolArray:
         """Which texts and elements pass; only those in ``codes`` are tried, where these are few."""
         passing = np.zeros(len(self._values), np.bool_)
         kinds = self._kinds.view.tobytes()
-        texts = (_Kind.TEXT, _Kind.ELEMENT)
+        texts = (_TEXT, _ELEMENT)
         tried = range(len(self._values)) if codes.size >= len(self._values) else np.unique(codes).tolist()
         passing[[code for code in tried if kinds[code] in texts and passes(self._values[code])]] = True
         return passing
 
     def read_into(self, name: str, ordinals: OrdinalArray, rows: Sequence[dict[str, AttributeValue]]) -> None:
         """Set ``rows[i][name]`` to the value of the row ``ordinals[i]``, where it has one."""
-        column, codes = self._ordinals.view, self._codes.view
-        begins = column.searchsorted(ordinals)
-        ends = column.searchsorted(ordinals, side="right")
-        for row, begin, end in zip(rows, begins.tolist(), ends.tolist(), strict=True):
-            if begin < end:
-                row[name] = self._value(codes[begin:end].tolist())
-
-    def _value(self, codes: list[int]) -> AttributeValue:
-        """The value that was stored as ``codes``."""
-        kind = self._kinds.view[codes[0]]
-        if kind == _Kind.ELEMENT:
-            return tuple(self._values[code] for code in codes)
-        value: AttributeValue = () if kind == _Kind.EMPTY_LIST else self._values[codes[0]]
-        return value
+        column, codes, values = self._ordinals.view, self._codes.view, self._values
+        begins, ends = column.searchsorted(ordinals), column.searchsorted(ordinals, side="right")
+        present = np.flatnonzero(begins < ends)
+        first = codes[begins[present]]
+        kinds = self._kinds.view[first]
+        for at, code, kind in zip(present.tolist(), first.tolist(), kinds.tolist(), strict=True):
+            if kind == _ELEMENT:
+                rows[at][name] = tuple(values[code] for code in codes[begins[at] : ends[at]].tolist())
+            else:
+                rows[at][name] = values[code]
 
     def scalars(self, ordinals: OrdinalArray) -> NDArray[np.int32]:
         """The codes of rows in a column that has exactly one value for each row: int32 ``[n]``."""
@@ -203,7 +191,7 @@ class Column:
         ordinals, codes = self._ordinals.view, self._codes.view
         chosen = mask[ordinals]
         ordinals, codes = ordinals[chosen], codes[chosen]
-        if self._codes_of[_Kind.ELEMENT]:  # a list may hold an element twice; the item counts once
+        if self._codes_of[_ELEMENT]:  # a list may hold an element twice; the item counts once
             pairs = np.unique(ordinals.astype(np.int64) * len(self._values) + codes)
             codes = (pairs % max(1, len(self._values))).astype(np.int32)
         return np.bincount(codes, minlength=len(self._values)).astype(np.int64)
@@ -211,7 +199,7 @@ class Column:
     def facet(self, mask: BoolArray, limit: int) -> tuple[FacetCount, ...]:
         """The most frequent values among the rows in ``mask``; ties by value."""
         counts = self.counts(mask)
-        counts[self._kinds.view == _Kind.EMPTY_LIST] = 0
+        counts[self._kinds.view == _EMPTY_LIST] = 0
         merged: dict[tuple[bool, Scalar], int] = {}
         for code in np.flatnonzero(counts).tolist():
             value = self._values[code]  # a text and a list's element may be equal
@@ -366,15 +354,15 @@ class Columns:
         return columns
 
 
-def _entries(value: AttributeValue) -> Iterable[tuple[_Kind, Any]]:
+def _entries(value: AttributeValue) -> Iterable[tuple[int, Any]]:
     """A value as vocabulary entries."""
     if isinstance(value, bool):
-        return ((_Kind.BOOLEAN, value),)
+        return ((_BOOLEAN, value),)
     if isinstance(value, str):
-        return ((_Kind.TEXT, value),)
+        return ((_TEXT, value),)
     if isinstance(value, tuple):
-        return [(_Kind.ELEMENT, element) for element in value] or ((_Kind.EMPTY_LIST, ()),)
-    return ((_Kind.NUMBER, float(value)),)
+        return [(_ELEMENT, element) for element in value] or ((_EMPTY_LIST, ()),)
+    return ((_NUMBER, float(value)),)
 
 
 _COMPARE_NUMBERS: Mapping[str, Any] = {

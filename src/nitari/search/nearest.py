@@ -120,7 +120,7 @@ def _distinct(
     ordinals = holding.items.ordinals(views)
     first = _firsts(ordinals)
     if excluded:
-        first = first[~np.isin(ordinals[first], np.fromiter(excluded, np.int32))]
+        first = first[[ordinal not in excluded for ordinal in ordinals[first].tolist()]]
     first = _ties_by_item_id(holding, first, ordinals, distances)
     if group_by == "group":
         first = first[_firsts(holding.items.columns.groups(ordinals[first]))]
