@@ -1,15 +1,15 @@
-"""The port of embedders: a photo and some boxes of it in, one unit vector a box out."""
+"""The port of embedders: a photo and some regions of it in, one unit vector a region out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from nitari.types import Box, FloatArray, Photo, Region
+from nitari.types import FloatArray, Photo, Region
 
 
 class Embedder(Protocol):
-    """Turns boxes of a photo into unit vectors. Safe to call from several threads at once."""
+    """Turns regions of a photo into unit vectors. Safe to call from several threads at once."""
 
     @property
     def name(self) -> str:
@@ -31,8 +31,12 @@ class Embedder(Protocol):
         """The network's input size in pixels: a photo decoded with a smaller short side loses accuracy."""
         ...
 
-    def embed(self, photo: Photo, boxes: Sequence[Box]) -> FloatArray:
-        """Embed each box: float32 ``[len(boxes), dim]``, unit rows, in the order of ``boxes``."""
+    def embed(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
+        """Embed each region: float32 ``[len(regions), dim]``, unit rows, in the order of ``regions``.
+
+        Networks look at a region's box; a descriptor of color and texture also asks its mask, where it has one, which
+        pixels are the product's. Labels and scores make no difference.
+        """
         ...
 
 
@@ -40,8 +44,18 @@ class Descriptor(Protocol):
     """Describes color and texture of a region without a network (FavNavi's low-level feature)."""
 
     @property
+    def name(self) -> str:
+        """How model cards call it."""
+        ...
+
+    @property
     def dim(self) -> int:
         """Width of a descriptor."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the descriptors could."""
         ...
 
     def describe(self, photo: Photo, region: Region) -> FloatArray:
