@@ -120,7 +120,12 @@ class Database:
 
     def _begin(self, connection: Connection) -> None:
         write = connection.get_execution_options().get(_WRITE, False)
-        connection.exec_driver_sql(self._dialect.begin_write if write else self._dialect.begin_read)
+        # Straight to the driver: one more round through SQLAlchemy would double what a small read costs.
+        cursor = connection.connection.cursor()
+        try:
+            cursor.execute(self._dialect.begin_write if write else self._dialect.begin_read)
+        finally:
+            cursor.close()
 
     @contextmanager
     def _my_turn(self, deadline: float) -> Iterator[None]:
