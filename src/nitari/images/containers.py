@@ -1,4 +1,4 @@
-"""PNG, WebP, GIF and BMP: what their headers say before a decoder sees them, and what must not reach one.
+"""Every container but JPEG: what its header says before a decoder sees it, and what must not reach one.
 
 A PNG is rebuilt from the chunks that make up the picture. Compressed text, animation and metadata chunks, the usual
 hiding places of decompression bombs, thus never get inflated, and damage shows in the checksums instead of in gray
@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from nitari.errors import ImageError
 from nitari.images.exif import read_orientation
+from nitari.images.sniff import Kind
 
 _AGAIN = "upload or export the photo again"
 _PICTURE = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+_BOXES = frozenset({b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip", b"idat"})
 _MAX_CHUNKS = 100_000
+_MAX_BOXES = 1000
 _MAX_PROFILE = 4 * 2**20
 
 
@@ -152,9 +156,64 @@ def read_bmp(data: bytes) -> Header:
     return Header(data, abs(width), abs(height))
 
 
+def read_tiff(data: bytes) -> Header:
+    """Check that the first directory of a TIFF lies inside the file; its size is left to the decoder.
+
+    Raises:
+        ImageError: ``truncated``.
+    """
+    order = "<" if data[:2] == b"II" else ">"
+    start = struct.unpack_from(order + "I", data, 4)[0] if len(data) >= 8 else len(data)
+    entries = struct.unpack_from(order + "H", data, start)[0] if start + 2 <= len(data) else 1
+    if start + 2 + 12 * entries > len(data):
+        raise ImageError(
+            f"the TIFF is cut off: {len(data):,} bytes found, its directory begins at {start:,}",
+            remedy=_AGAIN,
+            code="truncated",
+        )
+    return Header(data)
+
+
+def read_boxes(data: bytes) -> Header:
+    """Check that the boxes of an AVIF or HEIC (ISO/IEC 14496-12) are whole; sizes are left to the decoder.
+
+    Raises:
+        ImageError: ``truncated``.
+    """
+    position = 0
+    for _ in range(_MAX_BOXES):
+        if position + 16 > len(data):
+            break
+        length, kind = struct.unpack_from(">I4s", data, position)
+        if length == 1:
+            length = int.from_bytes(data[position + 8 : position + 16], "big")
+        if kind not in _BOXES or length < 8:
+            break  # garbage behind the image harms nobody, and 0 means: up to the end
+        position += length
+    if position > len(data):
+        raise ImageError(
+            f"the file is cut off: {len(data):,} bytes found, at least {position:,} expected",
+            remedy=_AGAIN,
+            code="truncated",
+        )
+    return Header(data)
+
+
 def _name(kind: bytes) -> str:
     return repr(kind.decode("latin-1"))
 
 
 def _corrupt(kind: str, reason: str) -> ImageError:
     return ImageError(f"the {kind} is damaged: {reason}", remedy=_AGAIN, code="corrupt")
+
+
+READERS: dict[Kind, Callable[[bytes], Header]] = {
+    "png": read_png,
+    "webp": read_webp,
+    "gif": read_gif,
+    "bmp": read_bmp,
+    "tiff": read_tiff,
+    "avif": read_boxes,
+    "heic": read_boxes,
+}
+"""Who reads the header of which kind; ``jpeg`` has a module of its own."""

@@ -9,17 +9,16 @@ from __future__ import annotations
 import re
 import threading
 from contextlib import nullcontext
-from typing import assert_never
 
 import numpy as np
 import simplejpeg
 
 from nitari.errors import ImageError
-from nitari.images import containers
+from nitari.images.containers import READERS
 from nitari.images.exif import read_orientation, swaps_sides, turn_upright
 from nitari.images.heic import open_heic
 from nitari.images.jpeg import JpegHeader, read_jpeg
-from nitari.images.sniff import Kind, require_photo
+from nitari.images.sniff import require_photo
 from nitari.raster import Raster, to_rgb
 from nitari.types import ByteArray, Photo
 
@@ -81,7 +80,7 @@ class ImageDecoder:
         kind = require_photo(data)
         if kind == "jpeg":
             return self._decode_jpeg(data, short_side)
-        header = self._read_header(data, kind)
+        header = READERS[kind](data)
         if header.width:
             self._check_size(header.width, header.height)
         raster = open_heic(data) if kind == "heic" else Raster.open(header.data, kind)
@@ -90,21 +89,6 @@ class ImageDecoder:
         with self._large if raster.width * raster.height > LARGE else nullcontext():
             pixels = raster.pixels(short_side, profile=header.profile)
         return _upright(pixels, raster.width, raster.height, orientation)
-
-    def _read_header(self, data: bytes, kind: Kind) -> containers.Header:
-        """What can be known of a file, and checked, without a decoder."""
-        match kind:
-            case "png":
-                return containers.read_png(data)
-            case "webp":
-                return containers.read_webp(data)
-            case "gif":
-                return containers.read_gif(data)
-            case "bmp":
-                return containers.read_bmp(data)
-            case "avif" | "heic" | "tiff" | "jpeg":
-                return containers.Header(data)  # opening these allocates nothing by the image's size
-        assert_never(kind)
 
     def _decode_jpeg(self, data: bytes, short_side: int) -> Photo:
         header = read_jpeg(data)
