@@ -8,49 +8,110 @@ What columns mean is written down in ``feeds.columns``.
 from __future__ import annotations
 
 import os
+import re
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from nitari.catalog.base import Feed, FeedRow
 from nitari.catalog.feeds.columns import to_item
 from nitari.catalog.feeds.folder import FolderFeed
+from nitari.catalog.feeds.jsonl import open_json
 from nitari.catalog.feeds.records import RecordReader
+from nitari.catalog.feeds.remote import Opener, RemoteFeed, public_url
+from nitari.catalog.feeds.shopify import ShopifyReader, is_shopify
 from nitari.catalog.feeds.sniff import Format, sniff
 from nitari.catalog.feeds.tabular import Table, TabularReader
-from nitari.errors import FeedError
+from nitari.catalog.feeds.text import translated
+from nitari.errors import FeedError, UsageError
 from nitari.types import Rejection
 
 FEED_NAMES = ("feed.csv", "feed.tsv", "feed.jsonl", "feed.json", "feed.xml", "feed.parquet")
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 
 
 def open_feed(
     source: str | os.PathLike[str],
     *,
     feed_id: str | None = None,
+    query: str | None = None,
     encoding: str | None = None,
+    image_base: str | os.PathLike[str] | None = None,
+    opener: Opener | None = None,
 ) -> Feed:
     """Open a feed. Files are looked at now and read by ``read``, as often as that is called.
 
     Args:
         source: A path or URL, see above.
-        feed_id: A name for the feed; its resolved path, or its URL without credentials, where not given.
+        feed_id: A name for the feed. Where not given: its resolved path, or its URL without credentials; for a database
+            also a digest of the query, since two queries are two feeds.
+        query: For a database URL, and only there: the statement whose rows are the items.
         encoding: Of a text feed, as Python calls it; detected where not given.
+        image_base: The folder that relative image links start from; where not given, the feed's own folder, and
+            nothing for databases and http feeds (the links of those are taken relative to the feed's URL).
+        opener: Opens http(s) URLs; without it such a source is an error.
 
     Raises:
         FeedError: a source that is not there, or is no feed.
+        UsageError: a source or query that cannot be.
+        MissingExtraError: a format or database whose optional library is not installed.
     """
-    path = Path(source).expanduser()
-    if not path.exists():
-        raise FeedError(f"{path} does not exist", remedy="check the path", code="not-found")
-    path = path.resolve()
-    if path.is_dir():
-        inside = feed_inside(path)
-        if inside is None:
-            return FolderFeed(path, feed_id=feed_id)
-        path = inside
+    text = os.fspath(source)
+    base = None if image_base is None else str(Path(image_base).expanduser().resolve())
+    scheme = match[1].lower() if (match := _SCHEME.match(text)) else ""
+    if scheme and scheme not in ("http", "https", "file"):
+        return _database(text, query, feed_id, base)
+    if query is not None:
+        raise UsageError(
+            f"a query needs a database, and {public_url(text)} is none",
+            remedy="give a database URL such as postgresql://user@host/shop or sqlite:///shop.db",
+        )
+    if scheme in ("http", "https"):
+        if opener is None:
+            raise UsageError(
+                f"{public_url(text)} cannot be fetched from here", remedy="download it and import the file"
+            )
+        return RemoteFeed(text, opener=opener, reading=lambda path: _file(path, None, encoding, None), feed_id=feed_id)
+    path = Path(unquote(urlsplit(text).path) if scheme == "file" else text).expanduser()
+    return _local(path, feed_id, encoding, base)
+
+
+def _database(url: str, query: str | None, feed_id: str | None, base: str | None) -> Feed:
+    from nitari.catalog.feeds.sql import SqlReader
+
+    if query is None:
+        raise UsageError(
+            f"a {url.partition('://')[0]} database needs a query",
+            remedy="say which rows are the items: --query 'select id, title, image_link from products'",
+        )
+    reader = SqlReader(url, query)
+    return RecordFeed(reader, feed_id=feed_id or reader.name, image_base=base)
+
+
+def _local(path: Path, feed_id: str | None, encoding: str | None, base: str | None) -> Feed:
+    """A file or folder as a feed."""
+    with translated(path):
+        path = path.resolve()
+        if not path.exists():
+            raise FeedError(f"{path} does not exist", remedy="check the path", code="not-found")
+        if path.is_dir():
+            inside = feed_inside(path)
+            if inside is None:
+                return FolderFeed(path, feed_id=feed_id)
+            path = inside.resolve()
+    if not path.is_file():
+        raise FeedError(
+            f"{path} is a pipe or a device; a feed is read more than once",
+            remedy="save it to a file and import that",
+            code="file",
+        )
+    return _file(path, feed_id, encoding, base)
+
+
+def _file(path: Path, feed_id: str | None, encoding: str | None, base: str | None) -> Feed:
     reader = _reader(path, encoding)
-    return RecordFeed(reader, feed_id=feed_id or path.as_posix(), image_base=str(path.parent))
+    return RecordFeed(reader, feed_id=feed_id or path.as_posix(), image_base=base or str(path.parent))
 
 
 def feed_inside(folder: Path) -> Path | None:
@@ -73,9 +134,18 @@ def feed_inside(folder: Path) -> Path | None:
 def _reader(path: Path, encoding: str | None) -> RecordReader:
     """The reader for a file."""
     kind = sniff(path, encoding)
-    if kind is Format.TABLE:
-        return TabularReader(Table(path, encoding=encoding))
-    raise FeedError(f"{path}: {kind.value} is not read yet")
+    if kind is Format.PARQUET:
+        from nitari.catalog.feeds.parquet import ParquetReader
+
+        return ParquetReader(path)
+    if kind is Format.XML:
+        from nitari.catalog.feeds.xml import XmlReader
+
+        return XmlReader(path, encoding)
+    if kind is Format.JSON:
+        return open_json(path, encoding)
+    table = Table(path, encoding=encoding)
+    return ShopifyReader(table) if is_shopify(table.header()) else TabularReader(table)
 
 
 class RecordFeed:

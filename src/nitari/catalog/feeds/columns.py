@@ -194,7 +194,8 @@ def check_header(raw: Sequence[str], feed: str) -> None:
     raise FeedError(
         f"{feed} has no column {wanted}; "
         + (f"its first row, taken for the header, is: {found}" if none_known else f"columns found: {found}"),
-        remedy="; ".join(hints) or "the first row must name the columns, at least id and image_link",
+        remedy="; ".join(hints)
+        or "name the columns, at least id and image_link (in a query: select img as image_link)",
         code="header",
     )
 
