@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from nitari.errors import ModelError
+from nitari.models.store import ModelStore
+from nitari.settings import load_settings
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--data DIR``: a folder that holds the sample catalogs ``luma/`` and ``flat/``."""
@@ -35,3 +39,21 @@ def data_dir(request: pytest.FixtureRequest, missing: Callable[[str], None]) -> 
     folder = Path(str(given)).resolve()
     assert (folder / "luma" / "feed.csv").is_file(), f"{folder} holds no luma/feed.csv"
     return folder
+
+
+@pytest.fixture(scope="session")
+def model_cache() -> Path:
+    """The folder of converted networks: what ``NITARI__MODELS__CACHE`` says, else the user's own cache."""
+    return load_settings().models.cache
+
+
+@pytest.fixture(scope="session")
+def model_store(model_cache: Path, missing: Callable[[str], None]) -> ModelStore:
+    """A store with the networks of the default configuration in it, pulled if need be."""
+    store = ModelStore(cache=model_cache)
+    try:
+        for name in ("fashion-baseline", "u2netp"):
+            store.networks(store.card(name))
+    except ModelError as exc:
+        missing(f"the default models cannot be pulled: {exc}")
+    return store

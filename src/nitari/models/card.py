@@ -265,7 +265,7 @@ def read_card(path: Path) -> Card:
         path=path,
     )
     if composite and not card.parts:
-        raise table.error("parts", "nothing", "at least one [[parts]] table with the name of a card")
+        raise table.complaint("parts", "nothing", "at least one [[parts]] table with the name of a card")
     table.finish()
     return card
 
@@ -320,7 +320,8 @@ def _output(table: Table) -> OutputSpec:
 def _source(table: Table) -> Source:
     kinds = [kind for kind in get_args(SourceKind) if kind in table]
     if len(kinds) != 1:
-        raise table.error("", ", ".join(kinds) or "none of them", f"exactly one of {', '.join(get_args(SourceKind))}")
+        expected = f"exactly one of {', '.join(get_args(SourceKind))}"
+        raise table.complaint("", ", ".join(kinds) or "none of them", expected)
     kind = cast(SourceKind, kinds[0])
     patterns = {
         "path": (None, "a path"),
@@ -356,7 +357,7 @@ def _check(table: Table) -> Check | None:
         tolerance=table.number("tolerance", default=1e-3),
     )
     if len(check.indices) != len(check.values) or not check.indices:
-        raise table.error("values", f"{len(check.values)} values", f"one for each of {len(check.indices)} indices")
+        raise table.complaint("values", f"{len(check.values)} values", f"one for each of {len(check.indices)} indices")
     if min(check.indices) < 0:
         raise table.error("indices", list(check.indices), "positions from 0")
     table.finish()

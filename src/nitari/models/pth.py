@@ -264,6 +264,8 @@ def _read_zip(path: Path) -> object:
         pickles = [name for name in archive.namelist() if name.split("/")[1:] == ["data.pkl"]]
         if len(pickles) != 1:
             raise pickle.UnpicklingError("it is a zip archive without one data.pkl (not a .pth file)")
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise pickle.UnpicklingError("it has compressed members, which PyTorch never writes")
         root = pickles[0].split("/")[0]
         if archive.getinfo(pickles[0]).file_size > _MAX_PICKLE_BYTES:
             raise pickle.UnpicklingError("its data.pkl is absurdly large")

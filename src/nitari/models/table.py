@@ -46,11 +46,14 @@ class Table:
         return key in self._values
 
     def error(self, key: str, found: object, expected: str) -> ModelError:
-        """The error to raise about a key."""
+        """The error to raise about a value."""
+        return self.complaint(key, repr(found), expected)
+
+    def complaint(self, key: str, found: str, expected: str) -> ModelError:
+        """The error to raise about a key, where what was found is told in words."""
         name = ".".join(part for part in (self._where, key) if part) or "the card"
-        shown = found if isinstance(found, str) and " " in found else repr(found)
         return ModelError(
-            f"model card {self._path}: {name} is {shown}, expected {expected}", remedy=f"correct {name} in that file"
+            f"model card {self._path}: {name} is {found}, expected {expected}", remedy=f"correct {name} in that file"
         )
 
     def get(self, key: str, types: tuple[type, ...], expected: str, default: Any = None) -> Any:
@@ -59,7 +62,7 @@ class Table:
         value = self._values.get(key)
         if value is None:
             if default is None:
-                raise self.error(key, "missing here", expected)
+                raise self.complaint(key, "missing here", expected)
             return default
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             raise self.error(key, value, expected)
@@ -72,7 +75,7 @@ class Table:
         expected = expected or "text"
         value = str(self.get(key, (str,), expected, default))
         if key in self and (not value.strip() or (pattern is not None and not pattern.fullmatch(value))):
-            raise self.error(key, repr(value), expected)
+            raise self.error(key, value, expected)
         return value
 
     def choice(self, key: str, options: Sequence[str], default: str | None = None) -> str:
@@ -80,7 +83,7 @@ class Table:
         expected = "one of " + ", ".join(options)
         value = str(self.get(key, (str,), expected, default))
         if value not in options:
-            raise self.error(key, repr(value), expected)
+            raise self.error(key, value, expected)
         return value
 
     def boolean(self, key: str, default: bool) -> bool:
@@ -130,4 +133,4 @@ class Table:
         for key in self._values:
             if key not in self._asked:
                 known = ", ".join(sorted(self._asked))
-                raise self.error(key, "a key that means nothing here", f"only {known}")
+                raise self.complaint(key, "a key that means nothing here", f"only {known}")

@@ -119,8 +119,6 @@ def _options(ort: Any, threads: int) -> Any:
     options.log_severity_level = _LOG_FATAL_ONLY
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    # Tiny activations of dead channels otherwise cost many times a normal multiplication.
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
     return options
 
 
