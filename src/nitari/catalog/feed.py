@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from nitari.catalog.base import Feed, FeedRow
 from nitari.catalog.feeds.columns import to_item
 from nitari.catalog.feeds.folder import FolderFeed
-from nitari.catalog.feeds.jsonl import open_json
+from nitari.catalog.feeds.jsonl import JsonArrayReader, JsonLinesReader
 from nitari.catalog.feeds.records import RecordReader
 from nitari.catalog.feeds.remote import Opener, RemoteFeed, public_url
 from nitari.catalog.feeds.shopify import ShopifyReader, is_shopify
@@ -142,8 +142,10 @@ def _reader(path: Path, encoding: str | None) -> RecordReader:
         from nitari.catalog.feeds.xml import XmlReader
 
         return XmlReader(path, encoding)
-    if kind is Format.JSON:
-        return open_json(path, encoding)
+    if kind is Format.JSON_ARRAY:
+        return JsonArrayReader(path, encoding)
+    if kind is Format.JSON_LINES:
+        return JsonLinesReader(path, encoding)
     table = Table(path, encoding=encoding)
     return ShopifyReader(table) if is_shopify(table.header()) else TabularReader(table)
 

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from nitari.catalog.feeds.records import MAX_RECORD, RawValue, Record
-from nitari.catalog.feeds.text import Lines, RecordTooLongError, count_lines, open_text, translated
+from nitari.catalog.feeds.text import Lines, RecordTooLongError, count_lines, open_text, read_some, translated
 from nitari.errors import FeedError
 from nitari.types import Rejection
 
 CHUNK = 65_536
 _SHAPE = "give one JSON object a line, or one JSON array of objects: jq -c '.[]' feed.json > feed.jsonl"
 _LIKELY_ID = re.compile(r'"(?:id|item_id|offer_id|offerId|product_id)"\s*:\s*(?:"([^"\\\x00-\x1f]{1,512})"|(\d{1,20}))')
-
-
-def open_json(path: Path, encoding: str | None = None) -> JsonLinesReader | JsonArrayReader:
-    """The reader for the shape that the file has."""
-    with translated(path), open_text(path, encoding) as file:
-        start = file.read(CHUNK).lstrip("\ufeff \t\r\n")
-    return (JsonArrayReader if start.startswith("[") else JsonLinesReader)(path, encoding)
 
 
 class JsonLinesReader:
@@ -117,8 +112,9 @@ class JsonArrayReader:
 class _Window:
     """The part of a JSON text that is being decoded."""
 
-    def __init__(self, file: io.TextIOBase) -> None:
-        self._file = file
+    def __init__(self, file: io.TextIOWrapper) -> None:
+        self._file = cast(BinaryIO, file.buffer)
+        self._decode = codecs.getincrementaldecoder(file.encoding)(file.errors or "strict").decode
         self._decoder = json.JSONDecoder()
         self._text = ""
         self._position = 0
@@ -158,12 +154,13 @@ class _Window:
 
     def _more(self) -> bool:
         """Read on, dropping what is decoded; false at the end."""
-        chunk = self._file.read(max(CHUNK, len(self._text) - self._position))
+        data = read_some(self._file, max(CHUNK, len(self._text) - self._position))
+        chunk = self._decode(data, not data)
         self._line += self._text.count("\n", 0, self._position)
         self._text = self._text[self._position :] + chunk
         self._position = 0
-        self._ended = not chunk
-        return bool(chunk)
+        self._ended = not data
+        return not self._ended
 
     def _error(self, path: Path, reason: str) -> FeedError:
         line = self._line + self._text.count("\n", 0, self._position)

@@ -6,7 +6,7 @@ import codecs
 from enum import Enum
 from pathlib import Path
 
-from nitari.catalog.feeds.text import detect_encoding, known_encoding, open_binary, translated
+from nitari.catalog.feeds.text import detect_encoding, is_gzip, known_encoding, open_binary, read_up_to, translated
 from nitari.errors import FeedError
 
 HEAD = 4096
@@ -35,7 +35,8 @@ class Format(Enum):
     """A family of formats, one reader each."""
 
     TABLE = "table"
-    JSON = "json"
+    JSON_LINES = "json lines"
+    JSON_ARRAY = "json array"
     XML = "xml"
     PARQUET = "parquet"
 
@@ -48,9 +49,10 @@ def sniff(path: Path, encoding: str | None = None) -> Format:
     """
     with translated(path):
         with open_binary(path) as file:
-            head = file.read(HEAD)
+            head = read_up_to(file, HEAD)
         if not head:
-            raise FeedError(f"{path} is empty", remedy="export the feed again", code="empty")
+            what = "is a gzip file with nothing in it that can be read" if is_gzip(path) else "is empty"
+            raise FeedError(f"{path} {what}", remedy="export the feed again", code="empty")
         if head.startswith(b"PAR1"):
             return Format.PARQUET
         for magic, what, remedy in _NOT_FEEDS:
@@ -68,8 +70,10 @@ def sniff(path: Path, encoding: str | None = None) -> Format:
         )  # fmt: skip
     if start.startswith("<"):
         return Format.XML
-    if start.startswith(("{", "[")):
-        return Format.JSON
+    if start.startswith("["):
+        return Format.JSON_ARRAY
+    if start.startswith("{"):
+        return Format.JSON_LINES
     return Format.TABLE
 
 

@@ -13,7 +13,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from sqlalchemy.pool import NullPool
 
 from nitari.catalog.feeds.columns import check_header
-from nitari.catalog.feeds.records import Record
+from nitari.catalog.feeds.records import RawValue, Record
+from nitari.catalog.feeds.values import json_list
 from nitari.errors import ConfigurationError, DependencyError, FeedError, MissingExtraError, UsageError
 from nitari.types import Rejection
 
@@ -82,7 +83,7 @@ class SqlReader:
                 names = tuple(map(str, result.keys()))
                 check_header(names, f"the query over {self._shown}")
                 for number, row in enumerate(result.yield_per(BATCH), start=1):
-                    yield Record(number, names, tuple(row), typed=True)
+                    yield Record(number, names, [_cell(value) for value in row], typed=True)
         finally:
             engine.dispose()
 
@@ -139,6 +140,12 @@ class SqlReader:
         cause = exc.orig if isinstance(exc, DBAPIError) and exc.orig is not None else exc
         text = " ".join(str(cause).split())
         return text.replace(str(self._url.password), "***") if self._url.password else text
+
+
+def _cell(value: RawValue) -> RawValue:
+    """Most databases hand out JSON columns as text: an array among them is a list."""
+    spelled = json_list(value.strip()) if isinstance(value, str) else None
+    return value if spelled is None else spelled
 
 
 def _parsed(url: str) -> URL:

@@ -8,7 +8,7 @@ import io
 import re
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -87,6 +87,28 @@ class _OwningGzip(gzip.GzipFile):
             self._below.close()
 
 
+def read_some(file: BinaryIO, size: int) -> bytes:
+    """What can be had at once, at most ``size`` bytes, empty at the end.
+
+    A plain ``read`` of a damaged gzip file raises without handing out what it could still unpack.
+    """
+    return cast(io.BufferedReader, file).read1(size)
+
+
+def read_up_to(file: BinaryIO, size: int) -> bytes:
+    """The next ``size`` bytes, fewer at the end, or where a damaged gzip file can be read no further.
+
+    For looking ahead: the damage is reported when the rows up to it have been read.
+    """
+    pieces: list[bytes] = []
+    left = size
+    with suppress(EOFError, gzip.BadGzipFile, zlib.error):
+        while left and (piece := read_some(file, left)):
+            pieces.append(piece)
+            left -= len(piece)
+    return b"".join(pieces)
+
+
 def is_gzip(path: Path) -> bool:
     """Whether the file starts as gzip does."""
     with path.open("rb") as file:
@@ -133,7 +155,7 @@ def detect_encoding(path: Path) -> str:
     """
     with open_binary(path) as file:
         offset = 0
-        window = file.read(WINDOW)
+        window = read_up_to(file, WINDOW)
         for bom, name in _BOMS:
             if window.startswith(bom):
                 return name
@@ -141,10 +163,10 @@ def detect_encoding(path: Path) -> str:
             return wide
         while window.isascii():
             offset += len(window)
-            window = file.read(WINDOW)
+            window = read_up_to(file, WINDOW)
             if not window or offset >= SCAN_LIMIT:
                 return "utf-8"
-        window += file.read(WINDOW)
+        window += read_up_to(file, WINDOW)
     return _narrow(window, offset, path)
 
 

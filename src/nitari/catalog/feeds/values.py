@@ -23,8 +23,8 @@ MAX_EXACT_INT = 2**53
 
 _TRUE = frozenset({"true", "yes", "1"})
 _FALSE = frozenset({"false", "no", "0"})
-_CANONICAL = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")
-_CANONICAL_DIGITS = 15
+_CANONICAL = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,17})?")
+_FLOAT = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3})?")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _AMOUNT = re.compile(r"[-+]?\d[\d.,'’ ]*")
@@ -146,7 +146,7 @@ def open_value(value: RawValue, *, typed: bool) -> AttributeValue:
     """The value of a column that nothing is known about.
 
     Typed formats say what they mean. In text formats ``true`` and ``false`` are booleans, a canonical decimal (no
-    leading zeros, no plus sign, at most 15 digits) is a number, a JSON array is a list, and all else is text, so that
+    leading zeros, no plus sign, at most 15 digits before the point) is a number, a JSON array is a list, and all else is text, so that
     ``00123`` and ``12345678901234567890`` stay the SKUs they are.
     """
     if isinstance(value, str):
@@ -155,7 +155,7 @@ def open_value(value: RawValue, *, typed: bool) -> AttributeValue:
             return text
         if text.lower() in ("true", "false"):
             return text.lower() == "true"
-        if _CANONICAL.fullmatch(text) and sum(char.isdigit() for char in text) <= _CANONICAL_DIGITS:
+        if _CANONICAL.fullmatch(text):
             return float(text) + 0.0
         return text
     if isinstance(value, bool):
@@ -203,6 +203,8 @@ def number(value: RawValue) -> float:
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
         return finite(float(value))
     text = unicodedata.normalize("NFKC", scalar_text(value))
+    if _FLOAT.fullmatch(text):
+        return finite(float(text))
     match = _AMOUNT.fullmatch(text)
     amount = decimal_of(match.group(), decimals=None) if match else None
     if amount is None:
@@ -272,7 +274,7 @@ def decimal_of(text: str, *, decimals: int | None) -> Decimal | None:
     text = text.strip().replace("’", "'").replace(" ", "'").rstrip(".,'")
     last = max(text.rfind("."), text.rfind(","))
     if last < 0:
-        return _grouped(text, "'")
+        return _grouped(text, "'")  # 1'234 or 1 234
     mark, other = text[last], ("," if text[last] == "." else ".")
     whole, fraction = text[:last], text[last + 1 :]
     if not fraction.isdigit():

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import codecs
-import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser, iterparse
 
 from nitari.catalog.feeds.records import MAX_RECORD, RawValue, Record
-from nitari.catalog.feeds.text import detect_encoding, known_encoding, open_binary, translated
+from nitari.catalog.feeds.text import detect_encoding, known_encoding, open_binary, read_some, read_up_to, translated
 from nitari.errors import FeedError
 from nitari.types import Rejection
 
@@ -111,7 +110,7 @@ class XmlReader:
 
     def _source(self, raw: BinaryIO) -> tuple[_Readable, str | None]:
         """The bytes to parse, and what encoding to take them for: expat knows few, so others become UTF-8 first."""
-        head = raw.read(1024)
+        head = read_up_to(raw, 1024)
         joined = _Joined(head, raw)
         if self._encoding is not None:
             name = known_encoding(self._encoding)
@@ -138,37 +137,37 @@ class XmlReader:
 class _Readable(Protocol):
     """What expat is fed from."""
 
-    def read(self, size: int = ..., /) -> bytes: ...
+    def read(self, size: int, /) -> bytes: ...
 
 
-class _Joined(io.RawIOBase):
+class _Joined:
     """A stream whose beginning was read already."""
 
     def __init__(self, head: bytes, rest: BinaryIO) -> None:
         self._head = head
         self._rest = rest
 
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill the buffer."""
-        piece = self._head[: len(buffer)] or self._rest.read(len(buffer))
-        self._head = self._head[len(piece) :]
-        buffer[: len(piece)] = piece
-        return len(piece)
+    def read(self, size: int) -> bytes:
+        """The next piece."""
+        if self._head:
+            piece, self._head = self._head, b""
+            return piece
+        return read_some(self._rest, size)
 
 
 class _Transcoded:
     """Bytes of any encoding as UTF-8."""
 
-    def __init__(self, source: io.RawIOBase, encoding: str) -> None:
-        self._text = io.TextIOWrapper(io.BufferedReader(source), encoding=encoding, newline="")
+    def __init__(self, source: _Readable, encoding: str) -> None:
+        self._source = source
+        self._decoder = codecs.getincrementaldecoder(encoding)()
 
-    def read(self, size: int = 65_536) -> bytes:
+    def read(self, size: int) -> bytes:
         """The next piece."""
-        return self._text.read(size).encode("utf-8")
+        while piece := self._source.read(size):
+            if text := self._decoder.decode(piece):
+                return text.encode("utf-8")
+        return self._decoder.decode(b"", True).encode("utf-8")
 
 
 class _Bounded:
