@@ -114,10 +114,10 @@ class Extractor:
         if product is None or choice == "whole":
             views = "whole"
         if product is None or views == "whole":
-            return (View(WHOLE_REGION, self._embedder.embed(photo, (WHOLE,))[0]),)
+            return (View(WHOLE_REGION, self._embedder.embed(photo, (WHOLE_REGION,))[0]),)
         if views == "box":
-            return (View(product, self._embedder.embed(photo, (product.box,))[0]),)
-        whole, crop = self._embedder.embed(photo, (WHOLE, product.box))
+            return (View(product, self._embedder.embed(photo, (product,))[0]),)
+        whole, crop = self._embedder.embed(photo, (WHOLE_REGION, product))
         if views == "mean":
             return (View(product, unit(whole + crop)),)
         return (View(WHOLE_REGION, whole), View(product, crop))

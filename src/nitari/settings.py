@@ -74,6 +74,8 @@ class HttpSettings(_Section):
     """Longest time for one download, all redirects included."""
     retries: int = Field(default=3, ge=0, le=10)
     """Further tries after a passing failure (timeouts, 429, 5xx), with backoff."""
+    max_feed_bytes: int = Field(default=2**30, ge=1024)
+    """Largest feed that is itself a URL, bytes; it is held in memory while it is read."""
     per_host: int = Field(default=4, ge=1, le=64)
     """Most connections to one host at a time."""
     allow_private: bool = False

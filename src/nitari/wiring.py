@@ -1,3 +1,289 @@
-"""The composition root: settings in, a searcher or an ingester out. The only module that names every adapter."""
+"""The composition root: settings in, a searcher or an ingester out. The only module that names every adapter.
+
+Each adapter is imported inside the branch that picks it, so that what is not used is not loaded.
+"""
 
 from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from nitari.errors import FeedError, StateError
+from nitari.settings import Settings
+
+if TYPE_CHECKING:
+    from nitari.catalog.base import CollectionSpec, Feed
+    from nitari.catalog.sql import SqlCatalog
+    from nitari.embeddings.base import Embedder
+    from nitari.extract import Extractor
+    from nitari.images.base import ImageSource
+    from nitari.index.base import VectorIndex
+    from nitari.ingest.worker import Ingester
+    from nitari.models.card import Card
+    from nitari.models.store import ModelStore
+    from nitari.regions.base import RegionFinder
+    from nitari.runtimes.lazy import LazyModel
+    from nitari.search.gallery import Gallery
+    from nitari.search.searcher import Searcher
+
+log = logging.getLogger(__name__)
+
+SALIENCY_CARD = "u2netp"
+ORIGINALS = "originals"
+INDEXES = "index"
+# Items in work at a time beyond the cores: enough to hide a shop's latency, few enough to be a polite guest.
+FETCHERS = 16
+# Below this, reading vectors from the catalog is as quick as reading a snapshot of the index.
+SNAPSHOT_FROM = 20_000
+# A snapshot that lacks more than this share of the keys is written anew.
+SNAPSHOT_STALE = 0.1
+
+
+def open_catalog(settings: Settings) -> SqlCatalog:
+    """The catalog in the home folder, created where there is none."""
+    from nitari.catalog.sql import FILE_NAME, SqlCatalog
+
+    return SqlCatalog.open(settings.home / FILE_NAME)
+
+
+def open_store(settings: Settings) -> ModelStore:
+    """The store of model cards and networks."""
+    from nitari.models.store import ModelStore
+
+    models = settings.models
+    return ModelStore(cache=models.cache, cards=models.cards, download=models.download)
+
+
+def open_feed(
+    settings: Settings,
+    source: str,
+    *,
+    feed_id: str | None = None,
+    query: str | None = None,
+    encoding: str | None = None,
+) -> Feed:
+    """A feed from wherever it is; one at a URL is fetched under the same rules as image links.
+
+    Raises:
+        FeedError: a source that cannot be read.
+    """
+    from nitari.catalog.feed import open_feed as open_any
+
+    @contextmanager
+    def opener(url: str) -> Iterator[BinaryIO]:
+        from nitari.images.base import NotModified
+
+        with closing(_web_source(settings, max_bytes=settings.http.max_feed_bytes)) as web:
+            original = web.fetch(url)
+        if isinstance(original, NotModified):
+            raise FeedError(f"{url} answered as if an older copy were known")
+        yield BytesIO(original.data)
+
+    return open_any(source, feed_id=feed_id, query=query, encoding=encoding, opener=opener)
+
+
+@contextmanager
+def open_ingester(settings: Settings) -> Iterator[Ingester]:
+    """An ingester over the home folder's catalog."""
+    from nitari.ingest.worker import Ingester
+
+    extractor = open_extractor(settings)
+    with open_catalog(settings) as catalog:
+        yield Ingester(
+            catalog=catalog,
+            extractor=extractor,
+            sources=_sources(settings),
+            workers=settings.ingest.workers,
+            fetchers=FETCHERS,
+            commit_items=settings.ingest.commit_items,
+        )
+
+
+def open_searcher(settings: Settings) -> Searcher:
+    """A searcher over the home folder's catalog, up to date with it. Close it, or use it in a ``with`` statement."""
+    from nitari.catalog.base import CollectionSpec
+    from nitari.search.gallery import Gallery
+    from nitari.search.searcher import Searcher
+
+    extractor = open_extractor(settings)
+    spec = CollectionSpec(extractor.collection, extractor.dim, extractor.fingerprint)
+    catalog = open_catalog(settings)
+    try:
+        catalog.register_collection(spec)
+        index = _index(settings, spec.dim, catalog.stats().vectors.get(spec.name, 0))
+        snapshots = _Snapshots(settings, catalog, index, spec)
+        indexed_at = snapshots.load(index)
+        gallery = Gallery.open(catalog=catalog, index=index, collection=spec.name, indexed_at=indexed_at)
+        snapshots.keep(gallery, indexed_at)
+    except BaseException:
+        catalog.close()
+        raise
+    return Searcher(gallery=gallery, extractor=lambda: extractor, source=_web_source(settings))
+
+
+def open_extractor(settings: Settings) -> Extractor:
+    """The one path from bytes to vectors. Loads the networks, and fetches them on first use if settings allow it."""
+    from nitari.embeddings.lowlevel import LowLevelDescriptor
+    from nitari.extract import Extractor
+    from nitari.images.decode import ImageDecoder
+
+    store = open_store(settings)
+    return Extractor(
+        decoder=ImageDecoder(max_bytes=settings.images.max_bytes, max_pixels=settings.images.max_pixels),
+        regions=_regions(settings, store),
+        embedder=_embedder(settings, store),
+        descriptor=LowLevelDescriptor() if settings.extract.lowlevel else None,
+        views=settings.extract.views,
+    )
+
+
+def _embedder(settings: Settings, store: ModelStore) -> Embedder:
+    """The embedder that the settings name: one network, or several and descriptors side by side."""
+    from nitari.embeddings.composite import CompositeEmbedder
+    from nitari.errors import ModelError
+
+    card = store.card(settings.models.embedder)
+    if card.kind == "saliency":
+        raise ModelError(
+            f"model {card.name} finds regions, it does not embed", remedy="set models.embedder to an embedder's card"
+        )
+    if card.kind == "composite":
+        parts = [(_part(settings, store, part.name), part.weight) for part in card.parts]
+        return CompositeEmbedder(name=card.name, parts=parts)
+    return _part(settings, store, card.name)
+
+
+def _part(settings: Settings, store: ModelStore, name: str) -> Embedder:
+    """One network as an embedder, loaded at its first use."""
+    from nitari.embeddings.onnx import OnnxEmbedder
+
+    card = store.card(name)
+    return OnnxEmbedder(card=card, model=_lazy(settings, store, card), fingerprint=_fingerprint(store, card))
+
+
+def _regions(settings: Settings, store: ModelStore) -> RegionFinder:
+    """The region finder that the settings name."""
+    if settings.extract.regions == "whole":
+        from nitari.regions.whole import WholeFinder
+
+        return WholeFinder()
+    from nitari.regions.saliency import SaliencyFinder
+
+    card = store.card(SALIENCY_CARD)
+    return SaliencyFinder(card=card, model=_lazy(settings, store, card), fingerprint=_fingerprint(store, card))
+
+
+def _lazy(settings: Settings, store: ModelStore, card: Card) -> LazyModel:
+    """A card's network, fetched (if settings allow it) and loaded when it is first run."""
+    from nitari.runtimes.lazy import LazyModel
+    from nitari.runtimes.onnx import OnnxModel
+
+    def load() -> OnnxModel:
+        (network,) = store.networks(card, progress=log.info)
+        return OnnxModel(network.path, providers=settings.runtime.providers, threads=settings.runtime.threads)
+
+    return LazyModel(load)
+
+
+def _fingerprint(store: ModelStore, card: Card) -> str:
+    """A card's own where it pins its weights, so that nothing needs to be there; else of the weights in the store."""
+    if any(source.sha256 for source in card.weights):
+        return card.fingerprint
+    (network,) = store.networks(card)
+    return network.fingerprint
+
+
+def _web_source(settings: Settings, *, max_bytes: int | None = None) -> ImageSource:
+    """Follows http(s) links under the settings' limits, and keeps what it fetched."""
+    from nitari.images.http import HttpSource
+
+    http = settings.http
+    return HttpSource(
+        timeout_s=http.timeout_s,
+        total_timeout_s=http.total_timeout_s,
+        retries=http.retries,
+        per_host=http.per_host,
+        allow_private=http.allow_private,
+        user_agent=http.user_agent,
+        max_bytes=max_bytes or settings.images.max_bytes,
+    )
+
+
+def _sources(settings: Settings) -> Callable[[str | None], ImageSource]:
+    """From a feed's folder to the source of its photos; what comes from the web is kept as originals."""
+
+    def source(image_base: str | None) -> ImageSource:
+        from nitari.images.cache import CachingSource, OriginalsCache
+        from nitari.images.files import FileSource
+        from nitari.images.links import LinkSource
+
+        web = CachingSource(_web_source(settings), OriginalsCache(settings.home / ORIGINALS))
+        files = FileSource(Path(image_base), max_bytes=settings.images.max_bytes) if image_base else None
+        return LinkSource(web=web, files=files)
+
+    return source
+
+
+def _index(settings: Settings, dim: int, count: int) -> VectorIndex:
+    """The engine for a collection of ``count`` vectors."""
+    engine = settings.index.engine
+    if engine == "auto":
+        engine = "faiss" if count > settings.index.exact_below and find_spec("faiss") else "exact"
+    if engine == "faiss":
+        from nitari.index.faiss import FaissIndex
+
+        return FaissIndex(dim)
+    from nitari.index.exact import ExactIndex
+
+    return ExactIndex(dim)
+
+
+class _Snapshots:
+    """The index file of a large collection, so that a process need not read every vector from the catalog."""
+
+    def __init__(self, settings: Settings, catalog: SqlCatalog, index: VectorIndex, spec: CollectionSpec) -> None:
+        from nitari.index.snapshot import SnapshotHeader
+
+        self._folder = settings.home / INDEXES / spec.name
+        self._header = SnapshotHeader(
+            engine=index.engine,
+            collection=spec.name,
+            dim=spec.dim,
+            fingerprint=spec.fingerprint,
+            catalog=catalog.identity,
+            seq=catalog.seq(),
+        )
+
+    def load(self, index: VectorIndex) -> int | None:
+        """Fill ``index`` from the last snapshot; the change it was complete with, ``None`` where there is none."""
+        from nitari.index.snapshot import load_snapshot
+
+        try:
+            found = load_snapshot(index, self._folder, expected=self._header)
+        except StateError as exc:
+            log.warning(
+                "an index snapshot cannot be used and is rebuilt from the catalog", extra={"reason": exc.message}
+            )
+            return None
+        return found.seq if found else None
+
+    def keep(self, gallery: Gallery, indexed_at: int | None) -> None:
+        """Save a snapshot where there is none, or only one that many changes have passed by."""
+        gallery.save(lambda index, seq: self._save_if_due(index, seq, indexed_at))
+
+    def _save_if_due(self, index: VectorIndex, seq: int, indexed_at: int | None) -> None:
+        from nitari.index.snapshot import save_snapshot
+
+        fresh = indexed_at is not None and seq - indexed_at <= SNAPSHOT_STALE * len(index)
+        if len(index) < SNAPSHOT_FROM or fresh:
+            return
+        try:
+            save_snapshot(index, self._folder, header=replace(self._header, seq=seq))
+        except StateError as exc:
+            log.warning("an index snapshot could not be saved", extra={"reason": exc.message})

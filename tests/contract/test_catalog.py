@@ -176,7 +176,7 @@ def test_only_the_changed_photo_gets_new_keys(catalog: Catalog) -> None:
     assert first == stays
     assert second > goes
     assert set(vectors_by_key(catalog)) == {first, second}
-    assert catalog.have_features(["d1", "d2", "d3"], collection=CARD) == {"d1", "d3"}
+    assert [d for d in ("d1", "d2", "d3") if catalog.features(d, collection=CARD)] == ["d1", "d3"]
 
 
 def test_new_features_of_the_same_photo(catalog: Catalog) -> None:
@@ -310,7 +310,7 @@ def test_many(catalog: Catalog) -> None:
     asked = np.concatenate([some for some, _ in catalog.vectors(collection=CARD, keys=backwards)])
     assert np.array_equal(asked, np.sort(keys))
     assert len(catalog.changes(0, limit=count + 1)) == count
-    assert catalog.have_features([f"d{n}" for n in range(count)], collection=CARD) == {f"d{n}" for n in range(7)}
+    assert all(catalog.features(f"d{n}", collection=CARD) for n in range(7))
 
 
 def test_two_collections(catalog: Catalog) -> None:
@@ -319,7 +319,7 @@ def test_two_collections(catalog: Catalog) -> None:
     catalog.register_collection(other)
     catalog.apply([put("a", photo("1", "d1"), photo("2", "d2"))], collection=CARD)
     assert catalog.known(["a"], collection="other") == {}
-    assert catalog.have_features(["d1"], collection="other") == frozenset()
+    assert catalog.features("d1", collection="other") is None
     catalog.apply([put("a", photo("1", "d1", views=2), photo("2", "d2"))], collection="other")
     assert kinds(catalog, 1) == [(ChangeKind.PUT, "a")]
     assert catalog.stats().vectors == {CARD: 2, "other": 3}
@@ -384,7 +384,7 @@ def test_unknown_collection(catalog: Catalog) -> None:
         lambda: catalog.known([], collection="none"),
         lambda: catalog.indexed_items(collection="none"),
         lambda: catalog.vectors(collection="none"),
-        lambda: catalog.have_features([], collection="none"),
+        lambda: catalog.features("d1", collection="none"),
     ):
         with pytest.raises(NotFoundError, match="'none'"):
             ask()

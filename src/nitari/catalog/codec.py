@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from nitari.catalog.base import PhotoFeatures, StoredRegion
+from nitari.catalog.base import PhotoFeatures, StoredRegion, StoredView
 from nitari.errors import UsageError
 from nitari.types import Attributes, Box, FloatArray
 
@@ -98,6 +98,21 @@ def encode_features(features: PhotoFeatures, dim: int) -> FeatureRows:
         None if features.lowlevel is None else encode_vector(features.lowlevel),
         tuple(_region_row(region) for region in features.regions),
         tuple((_region_row(view.region), encode_vector(view.vector)) for view in features.views),
+    )
+
+
+def decode_features(rows: FeatureRows, dim: int) -> PhotoFeatures:
+    """The features that ``encode_features`` wrote, to the precision of fp16."""
+    vectors = decode_vectors((blob for _region, blob in rows.views), dim)
+    lowlevel = None if rows.lowlevel is None else np.frombuffer(rows.lowlevel, dtype=HALF).astype(np.float32)
+    return PhotoFeatures(
+        width=rows.width,
+        height=rows.height,
+        regions=tuple(decode_region(row) for row in rows.regions),
+        views=tuple(
+            StoredView(decode_region(row), vector) for (row, _blob), vector in zip(rows.views, vectors, strict=True)
+        ),
+        lowlevel=lowlevel,
     )
 
 

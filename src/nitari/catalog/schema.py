@@ -13,6 +13,7 @@ each of its vectors answers to its own key. Deletes cascade downward, so that no
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping
 
 from sqlalchemy import (
@@ -207,7 +208,8 @@ def prepare(connection: Connection, *, where: str) -> None:
     tables = set(inspect(connection).get_table_names())
     if not tables:
         metadata.create_all(connection)
-        connection.execute(insert(meta), {"name": "schema", "value": str(VERSION)})
+        named = {"schema": str(VERSION), "identity": uuid.uuid4().hex}
+        connection.execute(insert(meta), [{"name": name, "value": value} for name, value in named.items()])
         connection.execute(insert(counters), [{"name": name, "value": 0} for name in COUNTERS])
         return
     found = _version(connection) if {"meta", "counters"} <= tables else None

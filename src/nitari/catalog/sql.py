@@ -26,14 +26,15 @@ from nitari.catalog.base import (
     IndexedItem,
     KnownImage,
     KnownItem,
+    PhotoFeatures,
     StoredImage,
     StoredItem,
     StoredRegion,
 )
-from nitari.catalog.codec import decode_attributes, decode_region, decode_texts, decode_vectors
+from nitari.catalog.codec import decode_attributes, decode_features, decode_region, decode_texts, decode_vectors
 from nitari.catalog.database import Database, damaged
 from nitari.catalog.edits import ItemRow, check
-from nitari.catalog.rows import chunks, stored_items
+from nitari.catalog.rows import chunks, image_with_digest, stored_features, stored_items
 from nitari.catalog.sqlite import SQLite
 from nitari.catalog.writer import Collection, Numbers, Writer
 from nitari.errors import ConfigurationError, DependencyError, NotFoundError
@@ -58,6 +59,7 @@ _CHANGES = (
     .order_by(schema.changes.c.seq)
     .limit(bindparam("at_most"))
 )
+_IDENTITY = select(schema.meta.c.value).where(schema.meta.c.name == "identity")
 _ITEM = (
     select(
         _items.number,
@@ -91,12 +93,6 @@ _REGIONS = (
     .join_from(schema.images, schema.regions, _regions.image == _images.number)
     .where(_images.item == bindparam("item"))
     .order_by(_regions.image, _regions.collection, _regions.position)
-)
-_HAVE = (
-    select(_images.digest)
-    .distinct()
-    .join_from(schema.images, schema.features)
-    .where(_images.digest.in_(bindparam("digests", expanding=True)), _features.collection == bindparam("collection"))
 )
 # Row by row from the indexes, without sorting: the order names all that makes a row unique, and outer joins keep the
 # planner from starting with the views and sorting afterwards. Rows without a key are photos of other collections.
@@ -182,6 +178,12 @@ class SqlCatalog:
     def close(self) -> None:
         """Close connections."""
         self._database.close()
+
+    @property
+    def identity(self) -> str:
+        """Of this catalog, given at its creation: files derived from another one must not be taken for its own."""
+        with self._database.read() as connection:
+            return str(connection.scalar(_IDENTITY))
 
     def ping(self) -> None:
         """Raise ``DependencyError`` or ``StateError`` where the database does not answer."""
@@ -290,14 +292,13 @@ class SqlCatalog:
         )
         return StoredItem(item, row.feed_id, row.image_base, stored, row.seq)
 
-    def have_features(self, digests: Sequence[str], *, collection: str) -> frozenset[str]:
-        """Those of ``digests`` whose features are stored already, for whichever item."""
-        number = self._collection(collection).number
-        found: set[str] = set()
+    def features(self, digest: str, *, collection: str) -> PhotoFeatures | None:
+        """The features stored for a photo with this digest, of whichever item; ``None`` if there are none."""
+        of = self._collection(collection)
         with self._database.read() as connection:
-            for some in chunks(digests):
-                found.update(connection.scalars(_HAVE, {"digests": some, "collection": number}))
-        return frozenset(found)
+            image = image_with_digest(connection, digest, of.number)
+            rows = None if image is None else stored_features(connection, image, of.number)
+        return None if rows is None else decode_features(rows, of.dim)
 
     def feed_item_ids(self, feed_id: str) -> Iterator[str]:
         """The ids of the items that this feed owns, by item number; none for an unknown feed."""

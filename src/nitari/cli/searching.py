@@ -56,6 +56,7 @@ def _answer_options(command: _Command) -> _Command:
 @click.pass_obj
 def search_command(
     context: CommandContext,
+    /,
     photo: str | None,
     *,
     box: str | None,
@@ -82,7 +83,7 @@ def search_command(
 @_answer_options
 @click.pass_obj
 def similar_command(
-    context: CommandContext, liked: tuple[str, ...], *, disliked: tuple[str, ...], **options: Any
+    context: CommandContext, /, liked: tuple[str, ...], *, disliked: tuple[str, ...], **options: Any
 ) -> int:
     """Find items that look like the items LIKED, by id; several make a recommendation. Needs no model."""
     several = len(liked) > 1 or disliked

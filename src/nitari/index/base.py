@@ -34,6 +34,11 @@ class VectorIndex(Protocol):
     """
 
     @property
+    def engine(self) -> str:
+        """The engine's name: a snapshot is loaded by the engine that wrote it."""
+        ...
+
+    @property
     def dim(self) -> int:
         """Width of a vector."""
         ...

@@ -1,0 +1,119 @@
+"""``nitari eval``: how good the answers are, with intervals, through the production searcher."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from nitari.cli.output import CommandContext, err, is_terminal, json_option, print_error, print_json, print_table
+from nitari.wiring import open_extractor, open_feed, open_ingester, open_searcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from nitari.evaluate.runner import Run
+    from nitari.settings import Settings
+
+HOMES = "eval"
+
+
+@click.command("eval")
+@click.argument("protocol", type=click.Choice(["luma", "flat", "qrels"]))
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--run", "run_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the TREC run here.")
+@click.option("--details", is_flag=True, help="With --json: the measures of every query too.")
+@json_option
+@click.pass_obj
+def eval_command(
+    context: CommandContext, /, protocol: str, folder: Path, *, run_file: Path | None, details: bool, as_json: bool
+) -> int:
+    r"""Measure PROTOCOL on DIR, which holds feed.csv (and, for qrels, queries.csv and perhaps qrels.txt).
+
+    \b
+    luma   back views find their style among all main photos
+    flat   1,500 photos find their type, other sellers' photos only
+    qrels  your own queries and judgments
+
+    The gallery is kept in the home folder, so that a repetition embeds nothing twice.
+    """
+    from nitari.evaluate.qrels import write_run
+    from nitari.evaluate.report import report
+
+    run = _measure(context.settings(), protocol, folder, quiet=as_json)
+    if run_file is not None:
+        write_run(run_file, run.rankings)
+    found = report(run, settings=_told(context.settings()), details=details)
+    if as_json:
+        print_json(found)
+    else:
+        _print_report(found)
+    return 3 if run.failures or run.gallery.rejected else 0
+
+
+def _measure(settings: Settings, protocol: str, folder: Path, *, quiet: bool) -> Run:
+    """Import the protocol's gallery into a home of its own and ask its queries there."""
+    from nitari.evaluate.protocols import make_protocol
+    from nitari.evaluate.runner import home_for, run_protocol
+
+    asked = make_protocol(protocol, open_feed(settings, str(folder)), folder.resolve())
+    home = home_for(settings.home / HOMES, asked, open_extractor(settings).fingerprint)
+    there = settings.model_copy(update={"home": home})
+    with open_ingester(there) as ingester, _progress(quiet=quiet) as bar:
+        return run_protocol(
+            asked,
+            ingester=ingester,
+            open_searcher=lambda: open_searcher(there),
+            workers=settings.ingest.workers,
+            on_import=lambda counts: bar("gallery", counts.rows, counts.total or 0),
+            on_query=lambda done, total: bar("queries", done, total),
+        )
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Two progress bars on a terminal, nothing elsewhere."""
+    if quiet or not is_terminal():
+        yield lambda _stage, _done, _total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err) as progress:
+        tasks = {stage: progress.add_task(stage, total=None) for stage in ("gallery", "queries")}
+        yield lambda stage, done, total: progress.update(tasks[stage], completed=done, total=total)
+
+
+def _told(settings: Settings) -> dict[str, Any]:
+    """The settings that shape an answer."""
+    return {
+        "embedder": settings.models.embedder,
+        "regions": settings.extract.regions,
+        "views": settings.extract.views,
+        "engine": settings.index.engine,
+    }
+
+
+def _print_report(found: dict[str, Any]) -> None:
+    click.echo(
+        f"{found['protocol']}: {found['queries']} queries ({found['judged']} judged, {found['failed']} failed) "
+        f"over {found['gallery']['items']} items"
+    )
+    if found["measures"]:
+        rows = [
+            (name, f"{measure['value']:.3f}", f"{measure['low']:.3f} - {measure['high']:.3f}")
+            for name, measure in found["measures"].items()
+        ]
+        print_table(("measure", "value", "95 % interval"), rows, right=("value",))
+    if len(found["categories"]) > 1:
+        names = list(found["measures"])
+        rows = [
+            (category, str(entry["queries"]), *(f"{entry['measures'][name]['value']:.3f}" for name in names))
+            for category, entry in found["categories"].items()
+        ]
+        print_table(("category", "queries", *names), rows, right=("queries", *names))
+    for query_id, reason in found["failures"].items():
+        print_error(f"query {query_id}: {reason}")
+    timing = ", ".join(f"{stage} {spent:.1f}" for stage, spent in found["timing_ms"].items())
+    click.echo(f"mean ms a query: {timing}; {found['seconds']:.0f} s of queries")
