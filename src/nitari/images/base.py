@@ -7,6 +7,13 @@ from typing import Protocol
 
 from nitari.types import Photo
 
+_MAX_SHOWN = 300
+
+
+def shown(link: str) -> str:
+    """A link, quoted, as messages show it: a feed can hold links of any length."""
+    return repr(link if len(link) <= _MAX_SHOWN else f"{link[:_MAX_SHOWN]}...")
+
 
 @dataclass(frozen=True, slots=True)
 class Validators:

@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 
 from nitari.errors import BlockedError, ConfigurationError, FetchError
-from nitari.images.base import NotModified, Original, Validators
+from nitari.images.base import NotModified, Original, Validators, shown
 
 _NAMES = {
     stat.S_IFDIR: "a folder",
@@ -64,13 +64,15 @@ class FileSource:
         """The real path of an existing file or folder inside the root."""
         if not link.strip() or "\x00" in link:
             raise FetchError(
-                f"image link {link!r} is not a path", remedy="give a path inside the feed's folder", code="bad-path"
+                f"image link {shown(link)} is not a path",
+                remedy="give a path inside the feed's folder",
+                code="bad-path",
             )
         try:
             real = self._resolve(link)
         except FileNotFoundError as exc:
             raise FetchError(
-                f"image file {link!r} does not exist in {self._root}",
+                f"image file {shown(link)} does not exist in {self._root}",
                 remedy="put the photo there, or correct the link (upper and lower case count)",
                 code="file-missing",
             ) from exc
@@ -78,7 +80,7 @@ class FileSource:
             raise _unreadable(link, exc) from exc
         if not real.is_relative_to(self._root):
             raise BlockedError(
-                f"image link {link!r} leads outside the feed's folder {self._root}",
+                f"image link {shown(link)} leads outside the feed's folder {self._root}",
                 remedy="put the photo (not only a symlink to it) inside the feed's folder",
                 code="outside-folder",
             )
@@ -102,7 +104,7 @@ class FileSource:
             path = Path(os.path.realpath(self._root / link))
         if not path.is_relative_to(self._root):
             raise BlockedError(
-                f"image link {link!r} leads outside the feed's folder {self._root}",
+                f"image link {shown(link)} leads outside the feed's folder {self._root}",
                 remedy="give a path inside the feed's folder",
                 code="outside-folder",
             )
@@ -119,7 +121,7 @@ class FileSource:
                 data = file.read(self._max_bytes + 1)
                 if len(data) > self._max_bytes:
                     raise FetchError(
-                        f"image file {link!r} has {os.fstat(file.fileno()).st_size:,} bytes, "
+                        f"image file {shown(link)} has {os.fstat(file.fileno()).st_size:,} bytes, "
                         f"at most {self._max_bytes:,} are allowed",
                         remedy="make the photo smaller, or raise images.max_bytes",
                         code="too-many-bytes",
@@ -132,7 +134,7 @@ class FileSource:
 def _not_a_file(link: str, mode: int) -> FetchError:
     found = _NAMES.get(stat.S_IFMT(mode), "no ordinary file")
     return FetchError(
-        f"image link {link!r} is {found}, expected a file", remedy="link to the photo itself", code="not-a-file"
+        f"image link {shown(link)} is {found}, expected a file", remedy="link to the photo itself", code="not-a-file"
     )
 
 
@@ -140,4 +142,4 @@ def _unreadable(link: str, exc: Exception) -> FetchError:
     reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
     denied = isinstance(exc, OSError) and exc.errno in (errno.EACCES, errno.EPERM)
     remedy = "let this user read it" if denied else "check the path and the disk"
-    return FetchError(f"image file {link!r} cannot be read: {reason}", remedy=remedy, code="file-unreadable")
+    return FetchError(f"image file {shown(link)} cannot be read: {reason}", remedy=remedy, code="file-unreadable")

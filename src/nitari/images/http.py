@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-import socket
+import re
 import threading
 import zlib
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ from time import monotonic
 import httpx
 
 from nitari.errors import BlockedError, FetchError
-from nitari.images.base import NotModified, Original, Validators
+from nitari.images.base import NotModified, Original, Validators, shown
 from nitari.images.network import Network, Reply, Target
 
 MAX_REDIRECTS = 5
@@ -25,7 +25,8 @@ MAX_WAIT_S = 30.0
 _FIRST_WAIT_S = 0.5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
-_PASSING_CODES = frozenset({"timeout", "connection", "bad-answer"})
+_PASSING_CODES = frozenset({"timeout", "connection", "bad-answer", "dns-busy"})
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 _MAX_VALIDATOR = 1024
 _PIECE = 2**20
 # Formats in the order we like them: a server that negotiates then sends the same bytes each time.
@@ -92,7 +93,7 @@ class HttpSource:
 
         Raises:
             BlockedError: ``blocked-scheme``, ``blocked-credentials``, ``blocked-address`` or ``blocked-port``.
-            FetchError: ``bad-url``, ``dns``, ``timeout``, ``tls``, ``connection``, ``bad-answer``, ``http-403``,
+            FetchError: ``bad-url``, ``dns``, ``dns-busy``, ``timeout``, ``tls``, ``connection``, ``bad-answer``, ``http-403``,
                 ``http-404``, ``http-429``, ``http-server``, ``http-status``, ``too-many-redirects``, ``too-large``
                 or ``closed``.
         """
@@ -105,7 +106,9 @@ class HttpSource:
                 raise outcome.error
             if self._closed.wait(wait_before_retry(tries, outcome.retry_after_s, random.random())):
                 break
-        raise FetchError(f"{link!r} was not fetched: the program is stopping", remedy="import again", code="closed")
+        raise FetchError(
+            f"{shown(link)} was not fetched: the program is stopping", remedy="import again", code="closed"
+        )
 
     def close(self) -> None:
         """Close connections, and end the waiting between tries."""
@@ -124,14 +127,14 @@ class HttpSource:
                         outcome = self._take(link, url, reply, known)
                     left = max(left - (monotonic() - started), 0.001)
             except FetchError as exc:
-                named = type(exc)(f"image link {link!r}: {exc.message}", remedy=exc.remedy, code=exc.code)
+                named = type(exc)(f"image link {shown(link)}: {exc.message}", remedy=exc.remedy, code=exc.code)
                 named.__cause__ = exc
-                return _Failure(named, passing=_passing(exc))
+                return _Failure(named, passing=exc.code in _PASSING_CODES)
             if not isinstance(outcome, httpx.URL):
                 return outcome
             url = outcome
         error = FetchError(
-            f"image link {link!r} was redirected more than {MAX_REDIRECTS} times, last to {str(url)[:200]!r}",
+            f"image link {shown(link)} was redirected more than {MAX_REDIRECTS} times, last to {shown(str(url))}",
             remedy="link to the photo itself",
             code="too-many-redirects",
         )
@@ -142,7 +145,7 @@ class HttpSource:
     ) -> Original | NotModified | _Failure | httpx.URL:
         """What an answer means: the photo, nothing new, somewhere else, or a failure."""
         if reply.status in _REDIRECTS and "location" in reply.headers:
-            return _join(url, reply.headers["location"], link)
+            return _join(url, reply.headers["location"])
         if reply.status == 304 and known is not None:
             return NotModified()
         if reply.status != 200:
@@ -174,12 +177,6 @@ class HttpSource:
             remedy="link to a smaller version, or raise images.max_bytes",
             code="too-large",
         )
-
-
-def _passing(error: FetchError) -> bool:
-    """Whether trying again can help. A name that does not exist stays so; a resolver that is busy does not."""
-    busy = isinstance(error.__cause__, OSError) and error.__cause__.errno == socket.EAI_AGAIN
-    return error.code in _PASSING_CODES or (error.code == "dns" and busy)
 
 
 class _Slots:
@@ -219,16 +216,16 @@ def _parse(link: str) -> httpx.URL:
         return httpx.URL(link.strip())
     except (httpx.InvalidURL, ValueError, TypeError) as exc:
         raise FetchError(
-            f"image link {link[:200]!r} is not a URL: {exc}", remedy="correct the link", code="bad-url"
+            f"image link {shown(link)} is not a URL: {exc}", remedy="correct the link", code="bad-url"
         ) from exc
 
 
-def _join(url: httpx.URL, location: str, link: str) -> httpx.URL:
+def _join(url: httpx.URL, location: str) -> httpx.URL:
     try:
         return url.join(location)
     except (httpx.InvalidURL, ValueError, TypeError) as exc:
         raise FetchError(
-            f"redirected to {location[:200]!r}, which is not a URL", remedy="link to the photo itself", code="bad-url"
+            f"redirected to {shown(location)}, which is not a URL", remedy="link to the photo itself", code="bad-url"
         ) from exc
 
 
@@ -236,20 +233,22 @@ def _target(url: httpx.URL, link: str) -> Target:
     """Where to connect for a URL that may be followed."""
     if url.scheme not in ("http", "https"):
         raise BlockedError(
-            f"image link {link!r} leads to {str(url)[:200]!r}: scheme {url.scheme!r}, expected http or https",
+            f"image link {shown(link)} leads to {shown(str(url))}: scheme {url.scheme!r}, expected http or https",
             remedy="link to the photo with http or https",
             code="blocked-scheme",
         )
     if url.userinfo:
         raise BlockedError(
-            f"image link {link!r} holds a user name or password",
+            f"image link to {url.host!r} holds a user name or password, which would be sent and kept",
             remedy="serve the photo without a password, or put it in the feed's folder",
             code="blocked-credentials",
         )
     host = url.raw_host.decode("ascii")
-    if not host:
-        raise FetchError(f"image link {link!r} names no host", remedy="correct the link", code="bad-url")
+    if not _HOST.fullmatch(host):
+        raise FetchError(f"image link {shown(link)} names no valid host", remedy="correct the link", code="bad-url")
     port = url.port if url.port is not None else 443 if url.scheme == "https" else 80
+    if not 0 < port < 65536:
+        raise FetchError(f"image link {shown(link)} has the port {port}", remedy="correct the link", code="bad-url")
     return Target(url.scheme, host, port, url.raw_path.decode("ascii"), url.netloc.decode("ascii"))
 
 
@@ -296,7 +295,7 @@ def _decoded(body: Iterable[bytes], encoding: str) -> Iterator[bytes]:
 def _refused(link: str, status: int) -> FetchError:
     """The error for a status that is neither the photo nor a redirect."""
     phrase = httpx.codes.get_reason_phrase(status)
-    found = f"image link {link!r}: the server answered {status} {phrase}".rstrip()
+    found = f"image link {shown(link)}: the server answered {status} {phrase}".rstrip()
     if status in (404, 410):
         return FetchError(f"{found}: the photo is not there", remedy="correct the link", code="http-404")
     if status in (401, 403):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from nitari.errors import BlockedError
-from nitari.images.base import ImageSource, NotModified, Original, Validators
+from nitari.images.base import ImageSource, NotModified, Original, Validators, shown
 
 _WEB = re.compile(r"https?://", re.IGNORECASE)
 _OTHER_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://|(data|blob|javascript|file):", re.IGNORECASE)
@@ -37,13 +37,13 @@ class LinkSource:
             return self._web.fetch(link, known=known)
         if scheme := _OTHER_SCHEME.match(link):
             raise BlockedError(
-                f"image link {link[:200]!r} has the scheme {scheme[1] or scheme[2]!r}, expected http, https or a path",
+                f"image link {shown(link)} has the scheme {scheme[1] or scheme[2]!r}, expected http, https or a path",
                 remedy="link to the photo with http or https, or by a path inside the feed's folder",
                 code="blocked-scheme",
             )
         if self._files is None:
             raise BlockedError(
-                f"image link {link[:200]!r} is a path, but this feed has no folder",
+                f"image link {shown(link)} is a path, but this feed has no folder",
                 remedy="use http or https links, or import the feed from a file beside its photos",
                 code="no-folder",
             )

@@ -106,7 +106,7 @@ class Network:
 
         Raises:
             BlockedError: ``blocked-address`` or ``blocked-port``.
-            FetchError: ``dns``, ``timeout``, ``tls``, ``connection`` or ``bad-answer``.
+            FetchError: ``dns``, ``dns-busy``, ``timeout``, ``tls``, ``connection`` or ``bad-answer``.
         """
         url = httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
         fields: dict[bytes | str, bytes | str] = {"Host": target.authority}
@@ -210,8 +210,13 @@ class _CheckedBackend(httpcore.NetworkBackend):
         try:
             found = _within(self._deadline.limit(None), lambda: self._resolve(host, port))
         except (OSError, UnicodeError) as exc:
+            busy = (
+                isinstance(exc, OSError) and exc.errno == socket.EAI_AGAIN
+            )  # else the name will not exist later either
             raise FetchError(
-                f"host {host!r} has no address: {exc}", remedy="check the host's name and your DNS", code="dns"
+                f"host {host!r} has no address: {exc}",
+                remedy="check the host's name and your DNS",
+                code="dns-busy" if busy else "dns",
             ) from exc
         addresses = [_parse(text, host) for text in found][:_MAX_ADDRESSES]
         if not addresses:
@@ -246,7 +251,16 @@ class _TimedStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        inner = self._inner.start_tls(ssl_context, server_hostname, self._deadline.limit(timeout))
+        try:
+            inner = self._inner.start_tls(ssl_context, server_hostname, self._deadline.limit(timeout))
+        except httpcore.ConnectError as exc:
+            if not isinstance(exc.__cause__, ssl.SSLError):
+                raise
+            raise FetchError(
+                f"no secure connection to {server_hostname}: {exc}",
+                remedy="the server needs a valid certificate for this name (or this machine its authority)",
+                code="tls",
+            ) from exc
         return _TimedStream(inner, self._deadline)
 
     def get_extra_info(self, info: str) -> Any:
@@ -295,12 +309,6 @@ def _translated(target: Target) -> Iterator[None]:
             code="timeout",
         ) from exc
     except httpcore.ConnectError as exc:
-        if isinstance(exc.__cause__, ssl.SSLError):
-            raise FetchError(
-                f"no secure connection to {target.host}: {exc}",
-                remedy="the server needs a valid certificate for this name (or this machine its authority)",
-                code="tls",
-            ) from exc
         raise FetchError(
             f"no connection to {target.host} on port {target.port}: {exc}",
             remedy="check that the server runs and can be reached from here",
