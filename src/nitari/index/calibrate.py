@@ -74,7 +74,11 @@ def calibrate(
     """
     width = min(rows, max(1024, 8 * truth.shape[1]))
     depths = [depth for depth in DEPTHS if depth < truth.shape[1]] or [truth.shape[1] - 1]
-    ranks = {probes: _ranks(search(queries, width, probes), own, truth) for probes in _ladder(lists)}
+    ranks: dict[int, KeyArray] = {}
+    for probes in _ladder(lists):
+        ranks[probes] = _ranks(search(queries, width, probes), own, truth)
+        if np.mean(ranks[probes][:, : depths[-1]] < width) >= TARGET_RECALL:
+            break  # the deepest is reached; more lists only cost more
     return tuple(_cheapest(depth, ranks, width, probe_cost, row_cost) for depth in depths)
 
 

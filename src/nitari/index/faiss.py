@@ -37,16 +37,19 @@ faiss: Any = _faiss  # its type stubs know SWIG's constructors only, not those t
 ENGINE = "faiss"
 FORMAT = 1
 TRAIN_AT = 10_000
+# Comparing this many fp16 numbers takes about 5 ms, and is exact.
+SCAN_NUMBERS = 2**22
 _CODES_FILE = "codes.faiss"
 
 _MOST_COMPONENTS = 256
-_SAMPLE_PER_LIST = 64
+# 16 centroids of 39 points each, the fewest that Faiss trains on without a warning; also more than the components.
+_TRAIN_AT_LEAST = 640
+_SAMPLE_PER_LIST = 40
+_CLUSTERING_ROUNDS = 10
 _CALIBRATION_QUERIES = 200
 # Build anew once the collection is this many times what it was, or this many times its size has been written.
 _GROWTH = 2.0
 _WRITES = 3.0
-# Up to this many numbers, comparing all allowed rows is as quick as a search (about 5 ms).
-_SCAN_NUMBERS = 2**22
 # Nanoseconds, one thread: a 64-nibble code in a list, a dimension of a true distance. Only their ratio matters.
 _CODE_COST = 1.0
 _DIMENSION_COST = 3.0
@@ -61,17 +64,19 @@ class FaissIndex:
     three times: that takes seconds at 100,000 rows and about a minute at a million, during which the writer holds the
     index. Removed rows are taken out of codes and rows at once.
 
-    Queries use one thread each: Faiss's OpenMP setting is changed for the calling thread only, and put back. Builds
-    use as many threads as OpenMP gives.
+    Queries and builds use one thread each: more wait for each other on a busy machine (a build took ten times as long
+    with two). Faiss's OpenMP setting is changed for the calling thread only, and put back.
 
     Args:
         dim: Width of a vector.
-        train_at: From how many rows on to search approximately.
+        train_at: From how many rows on to search approximately; at least 640.
+        scan_numbers: Up to this many numbers (allowed rows times width), all allowed rows are compared instead.
     """
 
-    def __init__(self, dim: int, *, train_at: int = TRAIN_AT) -> None:
+    def __init__(self, dim: int, *, train_at: int = TRAIN_AT, scan_numbers: int = SCAN_NUMBERS) -> None:
         check_dim(dim)
-        self._train_at = max(train_at, 256, 2 * min(dim, _MOST_COMPONENTS))
+        self._scan_numbers = scan_numbers
+        self._train_at = max(train_at, _TRAIN_AT_LEAST)
         self._masks = MaskCache()
         self._store = RowStore(dim)
         self._codes: Any = None
@@ -112,11 +117,12 @@ class FaissIndex:
         if replaced.size < keys.size:
             self._masks.clear()
         self._written += keys.size
-        if self._due():
-            self._build()
-        elif self._codes is not None:
-            self._forget_codes(replaced)
-            self._add_codes(slots)
+        with _one_thread():
+            if self._due():
+                self._build()
+            elif self._codes is not None:
+                self._forget_codes(replaced)
+                self._add_codes(slots)
 
     def remove(self, keys: KeyArray) -> int:
         """Delete keys; unknown ones are ignored. Returns how many were there."""
@@ -130,8 +136,9 @@ class FaissIndex:
                 self._store = _copied(self._store, np.float32)
                 self._drop_codes()
             else:
-                self._forget_codes(removal.vacated)
-                self._add_codes(removal.filled)
+                with _one_thread():
+                    self._forget_codes(removal.vacated)
+                    self._add_codes(removal.filled)
         return removal.count
 
     def query(
@@ -163,6 +170,10 @@ class FaissIndex:
         """
         check_keys(keys)
         return self._store.rows(self._store.find(keys))
+
+    def keys(self) -> KeyArray:
+        """All keys, ascending: int64 ``[n]``."""
+        return np.sort(self._store.keys)
 
     def save(self, folder: Path) -> None:
         """Write everything into ``folder`` (which exists and is empty); the caller publishes it atomically."""
@@ -220,10 +231,9 @@ class FaissIndex:
         count = len(self._store)
         lists = max(1, min(round(4 * math.sqrt(count)), count // 40))
         components = min(self.dim, _MOST_COMPONENTS)
-        codes = faiss.index_factory(
-            self.dim,
-            f"PCAR{components},IVF{lists},PQ{(components + 1) // 2 if components % 2 == 0 else components}x4fs",
-        )
+        parts = components // 2 if components % 2 == 0 else components
+        codes = faiss.index_factory(self.dim, f"PCAR{components},IVF{lists},PQ{parts}x4fs")
+        faiss.extract_index_ivf(codes).cp.niter = _CLUSTERING_ROUNDS
         sample = np.random.default_rng(0).permutation(count)[: max(_SAMPLE_PER_LIST * lists, 4 * components, 10_000)]
         codes.train(self._store.rows(np.sort(sample)))
         self._codes = codes
@@ -261,7 +271,7 @@ class FaissIndex:
         """How hard to look; ``None`` to compare all allowed rows."""
         count = len(self._store)
         permitted = count if mask is None else mask.count
-        if self._codes is None or permitted * self.dim <= _SCAN_NUMBERS:
+        if self._codes is None or permitted * self.dim <= self._scan_numbers:
             return None
         share = permitted / count
         effort = effort_for(self._efforts, k / share, lists=self._lists())
