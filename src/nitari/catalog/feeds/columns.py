@@ -367,7 +367,8 @@ def _entries(value: RawValue, *, typed: bool) -> list[RawValue]:
         return spelled
     if _URL.match(value.strip()):
         return list(_NEXT_URL.split(value))
-    return [re.sub("%2c", ",", part, flags=re.IGNORECASE) for part in value.split(",")]
+    parts = (part.strip() for part in value.split(","))
+    return [part if _URL.match(part) else re.sub("%2c", ",", part, flags=re.IGNORECASE) for part in parts]
 
 
 def _link(value: RawValue) -> str:

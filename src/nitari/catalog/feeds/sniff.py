@@ -27,6 +27,7 @@ _NOT_FEEDS = (
     (b"\x28\xb5\x2f\xfd", "a Zstandard file", _UNPACK),
     (b"7z\xbc\xaf", "a 7-Zip file", _UNPACK),
     (b"\x1f\x8b", "gzip inside gzip", "unpack it once and import that"),
+    (b"version https://git-lfs", "a pointer to a file in Git LFS", "fetch the file itself: git lfs pull"),
     (b"SQLite format 3", "an SQLite database", "import it as sqlite:///PATH with --query 'select ...'"),
 )
 

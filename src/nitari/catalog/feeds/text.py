@@ -29,6 +29,7 @@ _BOMS = (
 )
 _SAY_ENCODING = "save the feed as UTF-8, or name its encoding (encoding='latin-1', 'euc_jp', 'gb18030', ...)"
 _JAPANESE_RUN = re.compile("[^\x00-\x7f]+")
+_IDEOGRAPH = re.compile("[\u3400-\u9fff]")
 _HALF_WIDTH = re.compile("[｡-ﾟ]")
 _HALF_WIDTH_MARKS = re.compile("[｡-･]")
 
@@ -220,7 +221,7 @@ def _is_cp932(window: bytes) -> bool:
     if half > len(joined) / 2 and (half < len(joined) or len(_HALF_WIDTH_MARKS.findall(joined)) > half / 5):
         return False
     amid_latin = sum(
-        len(run.group()) == 1
+        _IDEOGRAPH.fullmatch(run.group()) is not None
         and (text[run.start() - 1 : run.start()].isalpha() or text[run.end() : run.end() + 1].isalpha())
         for run in runs
     )

@@ -146,8 +146,8 @@ def open_value(value: RawValue, *, typed: bool) -> AttributeValue:
     """The value of a column that nothing is known about.
 
     Typed formats say what they mean. In text formats ``true`` and ``false`` are booleans, a canonical decimal (no
-    leading zeros, no plus sign, at most 15 digits before the point) is a number, a JSON array is a list, and all else is text, so that
-    ``00123`` and ``12345678901234567890`` stay the SKUs they are.
+    leading zeros, no plus sign, at most 15 digits before the point) is a number, a JSON array is a list, and all else
+    is text, so that ``00123`` and ``12345678901234567890`` stay the SKUs they are.
     """
     if isinstance(value, str):
         text = clean_text(value)
