@@ -1,4 +1,4 @@
-"""1,000 random edits of a feed, imported in steps, end in the same catalog and answers as one import of the last feed."""
+"""1,000 random edits of a feed, imported in steps, end in the catalog and answers of one import of the last feed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import random
 from pathlib import Path
 
 import pytest
-from support.dump import dump_catalog
-from support.shop import Shop, make_shop, write_photo
 
 from nitari.search.query import Query
 from nitari.settings import Settings
 from nitari.wiring import open_catalog, open_feed, open_ingester, open_searcher
+from support.dump import dump_catalog
+from support.shop import Shop, make_shop, write_photo
 
 EDITS = 1000
 EDITS_A_STEP = 25
@@ -19,7 +19,7 @@ ITEMS = 40
 
 
 @pytest.fixture
-def fast(fast_model: None) -> dict[str, object]:
+def fast(model_store: object) -> dict[str, object]:
     """Settings of the fastest real configuration."""
     return {"models": {"embedder": "mobilenet-v2"}, "extract": {"regions": "whole", "views": "whole"}}
 
@@ -46,21 +46,26 @@ class Editor:
         self.broken.clear()
 
     def next_photo(self) -> int:
+        """A number for a photo never seen before."""
         self.photos += 1
         return self.photos
 
     def any_row(self) -> dict[str, str]:
+        """A row by chance."""
         return self.shop.rows[self.random.choice(sorted(self.shop.rows))]
 
     def price(self) -> None:
+        """Another price."""
         self.any_row()["price"] = f"{self.random.randrange(1, 99)}.00 USD"
 
     def replace_photo(self) -> None:
+        """Another photo behind the same link."""
         path = self.shop.folder / self.any_row()["image_link"]
         if path not in self.broken:
             write_photo(path, self.next_photo())
 
     def add_photo(self) -> None:
+        """A second photo."""
         row = self.any_row()
         link = f"images/added-{self.next_photo()}.jpg"
         # Sometimes a photo that another item has already: features are shared, never lost with their first owner.
@@ -74,16 +79,19 @@ class Editor:
         row["additional_image_link"] = link
 
     def delete(self) -> None:
+        """An item leaves the feed."""
         if len(self.shop.rows) > ITEMS // 2:
             row = self.any_row()
             self.gone[row["id"]] = self.shop.rows.pop(row["id"])
 
     def add_again(self) -> None:
+        """An item comes back."""
         if self.gone:
             item_id = self.random.choice(sorted(self.gone))
             self.shop.rows[item_id] = self.gone.pop(item_id)
 
     def reject_once(self) -> None:
+        """The photo is a web page for once."""
         path = self.shop.folder / self.any_row()["image_link"]
         path.write_bytes(b"<html>not found</html>")
         self.broken.append(path)

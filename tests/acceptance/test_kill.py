@@ -9,11 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.dump import dump_catalog
-from support.shop import make_shop
-
 from nitari.settings import Settings
 from nitari.wiring import open_catalog
+from support.dump import dump_catalog
+from support.shop import make_shop
 
 KILLS = 20
 ITEMS = 150
@@ -43,7 +42,7 @@ def content(settings: Settings) -> dict[str, object]:
         return dump_catalog(catalog, collection="mobilenet-v2")
 
 
-def test_killed_imports_end_like_an_uninterrupted_one(tmp_path: Path, fast_model: None) -> None:
+def test_killed_imports_end_like_an_uninterrupted_one(tmp_path: Path, model_store: object) -> None:
     """20 kills at random moments, then one run to the end: same content, nothing counted lost, nothing twice."""
     shop = make_shop(tmp_path / "shop", ITEMS).folder
     calm = Settings(home=tmp_path / "calm")

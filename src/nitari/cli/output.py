@@ -19,8 +19,8 @@ from nitari.types import AttributeValue
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-out = Console(highlight=False, soft_wrap=False)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, soft_wrap=False, emoji=False)
+err = Console(stderr=True, highlight=False, emoji=False)
 
 
 @dataclass(frozen=True, slots=True)
