@@ -55,9 +55,10 @@ class TextEmbedder:
         self.fingerprint = "text"
         self.short_side = 1
 
-    def embed(self, photo: Photo, boxes: Sequence[Box]) -> FloatArray:
-        """float32 ``[len(boxes), DIM]``."""
-        text = photo.pixels.tobytes().rstrip(b"\0").decode()
+    def embed(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
+        """float32 ``[len(regions), DIM]``."""
+        text = photo.pixels.tobytes().rstrip(b"\0").decode(errors="replace")
+        boxes = [region.box for region in regions]
         return np.stack([vector_of(text if box == WHOLE else f"{text}@{box.as_list()}") for box in boxes])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
@@ -114,8 +116,8 @@ class Searcher:
         return self._gallery.refresh()
 
     def warm(self) -> None:
-        """Load the extractor now, so that the first photo does not wait for it."""
-        self._loaded()
+        """Load extractor and networks now, by a blank photo, so that the first real one does not wait for them."""
+        self._loaded().extract(blank_photo(), describe=False)
 
     def known_attributes(self) -> Mapping[str, AttributeSummary]:
         """What filters can ask about, by name. Looks at every value, so it is for hints, not for every query."""
@@ -233,6 +235,18 @@ class Searcher:
         if ordinal is None:
             raise self._gallery.explain_missing(item_id)
         return ordinal
+
+
+def blank_photo() -> bytes:
+    """A white PNG of 64 x 64 pixels, written without a library (ISO/IEC 15948)."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    side = 64
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)  # 8-bit gray, no interlace
+    rows = zlib.compress((b"\0" + b"\xff" * side) * side)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 def _page(holding: Holding, nearest: Nearest, query: Query) -> tuple[tuple[Hit, ...], bool]:
