@@ -32,9 +32,10 @@ MAX_WORK = 1_500_000_000
 LARGE = 16_000_000
 
 _AGAIN = "upload or export the photo again"
-# libjpeg-turbo's complaints that say nothing against the pixels.
+# Complaints of TurboJPEG that say nothing against the pixels, or are about sampling factors that only it does not know.
 _HARMLESS = re.compile(
-    r"unknown JFIF revision|Unknown Adobe color transform|Invalid SOS parameters|: [1-8] extraneous bytes before marker"
+    r"unknown JFIF revision|Unknown Adobe color transform|Invalid SOS parameters"
+    r"|: [1-8] extraneous bytes before marker|subsampling"
 )
 _CUT_OFF = re.compile(r"premature end", re.IGNORECASE)
 
@@ -155,33 +156,20 @@ def _completed(data: bytes, header: JpegHeader) -> bytes:
 
 
 def _decode_scaled(data: bytes, header: JpegHeader, short_side: int) -> ByteArray:
-    """Decode to sRGB, not yet upright, at the smallest scale of N/8 whose short side is >= ``short_side``."""
+    """Decode to sRGB, not yet upright, at the smallest scale of N/8 whose short side is >= ``short_side``.
+
+    Strictly: anything odd in the entropy-coded data is an error, where libjpeg by itself would paint gray.
+    """
     colorspace = "CMYK" if header.components == 4 else "GRAY" if header.components == 1 else "RGB"
     try:
-        pixels = _turbo(data, colorspace, short_side)
+        pixels: ByteArray = simplejpeg.decode_jpeg(
+            data, colorspace=colorspace, min_width=short_side, min_height=short_side, strict=True
+        )
     except ValueError as exc:
-        if "subsampling" not in str(exc):
-            code = "truncated" if _CUT_OFF.search(str(exc)) else "corrupt"
-            state = "cut off" if code == "truncated" else "damaged"
-            raise ImageError(f"the JPEG is {state}: {exc}", remedy=_AGAIN, code=code) from exc
-        return Raster.open(data, "jpeg").pixels(short_side)  # rare sampling factors, which TurboJPEG does not know
+        if _HARMLESS.search(str(exc)):
+            return Raster.open(data, "jpeg").pixels(short_side)
+        code, state = ("truncated", "cut off") if _CUT_OFF.search(str(exc)) else ("corrupt", "damaged")
+        raise ImageError(f"the JPEG is {state}: {exc}", remedy=_AGAIN, code=code) from exc
     if colorspace == "CMYK":
         np.subtract(255, pixels, out=pixels)  # by Adobe's convention, which all writers follow, 0 is full ink
     return to_rgb(pixels if pixels.shape[2] != 1 else pixels[:, :, 0], profile=header.profile)
-
-
-def _turbo(data: bytes, colorspace: str, short_side: int) -> ByteArray:
-    """Decode strictly: anything odd in the entropy-coded data is an error, a few harmless complaints excepted."""
-
-    def decode(*, strict: bool) -> ByteArray:
-        pixels: ByteArray = simplejpeg.decode_jpeg(
-            data, colorspace=colorspace, min_width=short_side, min_height=short_side, strict=strict
-        )
-        return pixels
-
-    try:
-        return decode(strict=True)
-    except ValueError as exc:
-        if not _HARMLESS.search(str(exc)):
-            raise
-        return decode(strict=False)

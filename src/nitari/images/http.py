@@ -93,9 +93,9 @@ class HttpSource:
 
         Raises:
             BlockedError: ``blocked-scheme``, ``blocked-credentials``, ``blocked-address`` or ``blocked-port``.
-            FetchError: ``bad-url``, ``dns``, ``dns-busy``, ``timeout``, ``tls``, ``connection``, ``bad-answer``, ``http-403``,
-                ``http-404``, ``http-429``, ``http-server``, ``http-status``, ``too-many-redirects``, ``too-large``
-                or ``closed``.
+            FetchError: ``bad-url``, ``dns``, ``dns-busy``, ``timeout``, ``tls``, ``connection``, ``bad-answer``,
+                ``http-403``, ``http-404``, ``http-429``, ``http-server``, ``http-status``, ``too-many-redirects``,
+                ``too-large`` or ``closed``.
         """
         url = _parse(link)
         for tries in range(1, self._tries + 1):

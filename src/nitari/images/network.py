@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from time import monotonic
 from typing import Any, TypeAlias
 
@@ -127,17 +128,23 @@ class Network:
                 self._pool.close()
 
     def _connections(self) -> httpcore.ConnectionPool:
-        """The pool, made on first use: reading the authorities' certificates takes tens of milliseconds."""
+        """The pool, made on first use."""
         with self._lock:
             if self._pool is None:
                 self._pool = httpcore.ConnectionPool(
-                    ssl_context=httpcore.default_ssl_context(),
+                    ssl_context=_certificates(),
                     max_connections=None,
                     max_keepalive_connections=20,
                     keepalive_expiry=_KEEP_ALIVE_S,
                     network_backend=self._backend,
                 )
             return self._pool
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """The authorities that are trusted; reading them takes tens of milliseconds, so once."""
+    return httpcore.default_ssl_context()
 
 
 class _Deadline(threading.local):
