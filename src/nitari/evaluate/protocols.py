@@ -44,7 +44,7 @@ class EvalQuery:
     category: str = ""
 
 
-class Gallery:
+class GalleryFeed:
     """A feed of the items that may answer: rows that were read already, each cut down to what the protocol shows.
 
     Args:
@@ -90,7 +90,7 @@ class EvalProtocol:
     """
 
     name: str
-    gallery: Gallery
+    gallery: GalleryFeed
     queries: tuple[EvalQuery, ...]
     judgments: Judgments | None
 
@@ -98,7 +98,7 @@ class EvalProtocol:
 def luma(feed: Feed, folder: Path) -> EvalProtocol:
     """Back view to front view: does the photo of a garment's back find its style?
 
-    Queries: each item's first further photo with ``_back`` in its file name. Gallery: the main photo of every item.
+    Queries: each item's first further photo with ``_back`` in its file name. GalleryFeed: the main photo of every item.
     Relevant: every item of the query's ``item_group_id``, itself included (its main photo is another photo).
     """
     entries = list(feed.read())
@@ -122,7 +122,7 @@ def luma(feed: Feed, folder: Path) -> EvalProtocol:
 def flat(feed: Feed, folder: Path, *, count: int = FLAT_QUERIES) -> EvalProtocol:
     """Private seller's photo to the same kind of garment from other sellers.
 
-    Queries: the main photos of the first ``count`` items by SHA-256 (hex) of the id. Gallery: the other items.
+    Queries: the main photos of the first ``count`` items by SHA-256 (hex) of the id. GalleryFeed: the other items.
     Relevant: the same ``product_type``. The query seller's items are filtered out: one seller photographs many garments
     on one carpet, and finding the carpet is no merit.
     """
@@ -155,7 +155,7 @@ def flat(feed: Feed, folder: Path, *, count: int = FLAT_QUERIES) -> EvalProtocol
 def qrels(feed: Feed, folder: Path) -> EvalProtocol:
     """Your own queries: ``queries.csv`` and, if there, ``qrels.txt`` beside the feed.
 
-    Gallery: every item with all its photos. A query's ``exclude`` column takes items out of the ranking and out of the
+    GalleryFeed: every item with all its photos. A query's ``exclude`` column takes items out of the ranking and out of the
     judgments. The table by category follows the column ``category`` of ``queries.csv`` or, without it, the
     ``product_type`` of the query's most relevant item.
     """
@@ -206,8 +206,8 @@ def _items(entries: Sequence[FeedRow | Rejection]) -> list[Item]:
     return [entry.item for entry in entries if isinstance(entry, FeedRow)]
 
 
-def _gallery(name: str, feed: Feed, entries: Sequence[FeedRow | Rejection]) -> Gallery:
-    return Gallery(f"eval-{name}:{feed.feed_id}", feed.image_base, entries)
+def _gallery(name: str, feed: Feed, entries: Sequence[FeedRow | Rejection]) -> GalleryFeed:
+    return GalleryFeed(f"eval-{name}:{feed.feed_id}", feed.image_base, entries)
 
 
 def _main_photo_only(entry: FeedRow | Rejection) -> FeedRow | Rejection:

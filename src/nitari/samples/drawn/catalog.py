@@ -66,7 +66,7 @@ class DrawnItem:
         }
 
     def photo(self, kind: str, seed: int) -> ByteArray:
-        """``product``, ``worn`` or ``snapshot``: uint8 ``[640, 480, 3]``, the same for the same seed."""
+        """``product``, ``worn`` or ``snapshot``: uint8 ``[576, 432, 3]``, the same for the same seed."""
         take: Callable[[Garment, np.random.Generator], ByteArray]
         take = {"product": product_photo, "worn": worn_photo, "snapshot": snapshot}[kind]
         return take(self.style.garment(self.color), seeded(kind, seed, self.item_id))

@@ -163,10 +163,19 @@ class Layer:
 
 
 def blur(field: Field, radius: float) -> Field:
-    """Blur about as a Gaussian of this standard deviation (pixels) does: three running means each way."""
-    reach = max(1, round(radius))
+    """Blur about as a Gaussian of this standard deviation (pixels) does: running means, twice each way.
+
+    Wide blurs are made at half the size, where nobody sees the difference and it costs a quarter.
+    """
+    if radius >= 4 and min(field.shape) >= 8:
+        height, width = field.shape
+        even = np.pad(field, ((0, height % 2), (0, width % 2)), mode="edge")
+        small = (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) * np.float32(0.25)
+        wide = np.repeat(np.repeat(blur(small, radius / 2), 2, axis=0), 2, axis=1)[:height, :width]
+        return _running_mean(_running_mean(wide, 1, 0), 1, 1)
+    reach = max(1, round(radius * 1.2))
     for axis in (0, 1):
-        for _ in range(3):
+        for _ in range(2):
             field = _running_mean(field, reach, axis)
     return field
 

@@ -13,7 +13,7 @@ from nitari.samples.drawn.painter import Layer, Placement, Wardrobe, blur, shift
 from nitari.samples.drawn.shapes import Part, bounds
 from nitari.types import ByteArray
 
-SIZE = (480, 640)
+SIZE = (432, 576)
 SKINS: tuple[Color, ...] = ((240, 208, 184), (226, 184, 150), (196, 146, 110), (150, 104, 76), (108, 74, 56))
 HAIRS: tuple[Color, ...] = ((44, 34, 30), (84, 54, 36), (150, 106, 62), (30, 28, 34), (120, 60, 40))
 WALLS: tuple[Color, ...] = (
@@ -47,7 +47,7 @@ class Garment:
 
 
 def product_photo(garment: Garment, generator: np.random.Generator) -> ByteArray:
-    """Flat on white, straight from above, with a soft shadow: uint8 ``[640, 480, 3]``."""
+    """Flat on white, straight from above, with a soft shadow: uint8 ``[576, 432, 3]``."""
     place = _fitted(bounds(garment.parts), fill=0.86, angle=float(generator.uniform(-1.5, 1.5)))
     layer = Layer(SIZE, place, folds=0.05, generator=generator)
     layer.paint(garment.parts, garment.wardrobe)
@@ -56,7 +56,7 @@ def product_photo(garment: Garment, generator: np.random.Generator) -> ByteArray
 
 
 def worn_photo(garment: Garment, generator: np.random.Generator) -> ByteArray:
-    """Worn by a figure before a colored wall, or standing on a shelf: uint8 ``[640, 480, 3]``."""
+    """Worn by a figure before a colored wall, or standing on a shelf: uint8 ``[576, 432, 3]``."""
     people = _people(generator)
     wall: Field = np.array(WALLS[int(generator.integers(len(WALLS)))], dtype=np.float32) / np.float32(255)
     if garment.wear == "shelf":
@@ -78,7 +78,7 @@ def worn_photo(garment: Garment, generator: np.random.Generator) -> ByteArray:
 
 
 def snapshot(garment: Garment, generator: np.random.Generator) -> ByteArray:
-    """As a phone takes it: askew, off-center, on a floor, in uneven light, with noise: uint8 ``[640, 480, 3]``."""
+    """As a phone takes it: askew, off-center, on a floor, in uneven light, with noise: uint8 ``[576, 432, 3]``."""
     angle = float(generator.uniform(-16, 16))
     place = _fitted(bounds(garment.parts), fill=float(generator.uniform(0.62, 0.76)), angle=angle)
     shift = generator.uniform(-0.05, 0.05, 2)
