@@ -202,8 +202,12 @@ class _Run:
                         self._take(window.popleft())
                 while window:
                     self._take(window.popleft())
+            except FeedError:  # the rows before the fault are as good as ever
+                while window:
+                    self._take(window.popleft())
+                raise
             except BaseException:
-                # Ctrl-C, a feed that breaks off, a full disk: keep what is finished, drop what is not.
+                # Ctrl-C, a full disk: keep what is finished, drop what is not.
                 for work in window:
                     work.plan.cancel()
                 while window and window[0].plan.done() and not window[0].plan.cancelled():
