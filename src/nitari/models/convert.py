@@ -25,6 +25,8 @@ INPUT = "images"
 OUTPUT = {"embedder": "features", "saliency": "mask"}
 _OPSET = 13
 _IR_VERSION = 8
+# Of an output [n, dim, h, w], as opposed to [n, tokens, dim].
+_MAP_RANK = 4
 # Protocol buffers end at 2 GiB; converted networks are stored in one file.
 _MAX_BYTES = 2 * 10**9
 
@@ -215,7 +217,7 @@ def _adopt(card: Card, weights: Path) -> Any:
         before.append(helper.make_node("Cast", [INPUT], [image.name], name="as_half", to=half))
     else:
         _rename(graph, image.name, INPUT)
-    after, result = _pooling(card, output.name)
+    after, result = _pooling(card, output.name, len(output.type.tensor_type.shape.dim))
     if output.type.tensor_type.elem_type != TensorProto.FLOAT:
         after.append(helper.make_node("Cast", [result], ["as_float"], name="as_float", to=TensorProto.FLOAT))
         result = "as_float"
@@ -236,15 +238,25 @@ def _adopt(card: Card, weights: Path) -> Any:
     return kept
 
 
-def _pooling(card: Card, value: str) -> tuple[list[Any], str]:
-    """Nodes that reduce an output ``[n, tokens, dim]`` to one vector, as the card says; and what they give."""
+def _pooling(card: Card, value: str, rank: int) -> tuple[list[Any], str]:
+    """Nodes that reduce an output to one vector an image, as the card says; and what they give.
+
+    ``mean`` is the mean over tokens (``[n, tokens, dim]``) or over positions (``[n, dim, h, w]``).
+    """
     from onnx import TensorProto, helper
 
     pooling = card.network_output.pooling
     if pooling == "none":
         return [], value
     if pooling == "mean":
-        return [helper.make_node("ReduceMean", [value], ["pooled"], name="pooled", axes=[1], keepdims=0)], "pooled"
+        # GlobalAveragePool means the same in every opset; ReduceMean does not.
+        nodes = []
+        if rank != _MAP_RANK:
+            nodes.append(helper.make_node("Transpose", [value], ["by_channel"], name="by_channel", perm=[0, 2, 1]))
+            value = "by_channel"
+        nodes.append(helper.make_node("GlobalAveragePool", [value], ["mean"], name="mean"))
+        nodes.append(helper.make_node("Flatten", ["mean"], ["pooled"], name="pooled", axis=1))
+        return nodes, "pooled"
     index = helper.make_tensor("first", TensorProto.INT64, [], [0])
     first = helper.make_node("Constant", [], ["first"], name="first", value=index)
     return [first, helper.make_node("Gather", [value, "first"], ["pooled"], name="pooled", axis=1)], "pooled"

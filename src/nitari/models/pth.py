@@ -43,16 +43,17 @@ _DTYPES = {
 }
 
 # What a state dictionary needs. No names from the stack, no INST, OBJ, NEWOBJ, EXT: those build other things.
-_OPCODES = frozenset(
+_ALLOWED = frozenset(
     [
         *("PROTO", "FRAME", "STOP", "MARK", "POP", "POP_MARK", "DUP", "MEMOIZE"),
         *("BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET"),
-        *("NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"),
+        *("NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"),
         *("BINUNICODE", "SHORT_BINUNICODE", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES"),
         *("EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_LIST", "APPEND", "APPENDS"),
         *("EMPTY_DICT", "SETITEM", "SETITEMS", "GLOBAL", "REDUCE", "BUILD", "BINPERSID"),
     ]
 )
+_OPCODES = {opcode.code: opcode for opcode in pickletools.opcodes if opcode.name in _ALLOWED}
 
 
 class _Sealed:
@@ -155,6 +156,13 @@ _StorageOf: TypeAlias = Callable[[str, str, int], _Storage]
 """Makes or finds the storage of a dtype, key and count."""
 
 
+def _named(module: str, name: str) -> Any:
+    """The stand-in for a name."""
+    if (module, name) not in _NAMES:
+        raise pickle.UnpicklingError(f"it wants {module}.{name}, which no state dictionary needs")
+    return _NAMES[module, name]
+
+
 class _Unpickler(pickle.Unpickler):
     """Builds only what is in ``_NAMES``."""
 
@@ -164,9 +172,7 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         """The stand-in for a name; anything else is refused."""
-        if (module, name) not in _NAMES:
-            raise pickle.UnpicklingError(f"it wants {module}.{name}, which no state dictionary needs")
-        return _NAMES[module, name]
+        return _named(module, name)
 
     def persistent_load(self, pid: object) -> _Storage:
         """The storage that ``("storage", type, key, device, count, ...)`` names."""
@@ -212,13 +218,21 @@ def _tensors(loaded: object) -> Mapping[str, _Tensor]:
 def _load(stream: io.BytesIO, storage: _StorageOf) -> object:
     """One pickle from ``stream``: first its opcodes are checked, then it is built; ends after its STOP."""
     start = stream.tell()
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
-        if opcode.name not in _OPCODES or count >= _MAX_OPCODES:
-            raise pickle.UnpicklingError(f"opcode {opcode.name} has no place in a state dictionary")
-        if opcode.name == "LONG_BINPUT" and int(argument or 0) > _MAX_MEMO:
-            raise pickle.UnpicklingError(f"memo index {argument} is absurd")
-        if opcode.name == "GLOBAL" and tuple(str(argument).split(" ", 1)) not in _NAMES:
-            raise pickle.UnpicklingError(f"it wants {str(argument).replace(' ', '.')}, which no state dictionary needs")
+    for _ in range(_MAX_OPCODES):
+        code = stream.read(1).decode("latin-1")
+        opcode = _OPCODES.get(code)
+        if opcode is None:
+            raise pickle.UnpicklingError(f"opcode {code!r} has no place in a state dictionary")
+        if opcode.name == "GLOBAL":
+            _named(stream.readline().decode().removesuffix("\n"), stream.readline().decode().removesuffix("\n"))
+        elif opcode.arg is not None:
+            argument: Any = opcode.arg.reader(stream)
+            if opcode.name == "LONG_BINPUT" and argument > _MAX_MEMO:
+                raise pickle.UnpicklingError(f"memo index {argument} is absurd")
+        if opcode.name == "STOP":
+            break
+    else:
+        raise pickle.UnpicklingError("it goes on and on")
     end = stream.tell()
     stream.seek(start)
     loaded: object = _Unpickler(io.BytesIO(stream.read(end - start)), storage).load()

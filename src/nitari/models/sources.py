@@ -194,6 +194,8 @@ def _download_url(card: Card, url: str, target: Path) -> None:
         with opener.open(request, timeout=_HTTP_TIMEOUT_S) as answer, target.open("wb") as out:
             _copy(card, answer, out)
     except (OSError, urllib.error.URLError, ValueError) as exc:
+        if isinstance(exc, urllib.error.HTTPError):
+            exc.close()
         raise ModelError(
             f"model {card.name}: {url} cannot be fetched: {exc}",
             remedy="check the network, or get the file elsewhere and "

@@ -132,21 +132,7 @@ class ModelStore:
             NotFoundError: no card has this name.
             ModelError: the card, or one of its parts, is wrong.
         """
-        if name.endswith(".toml"):
-            card = read_card(Path(name).expanduser())
-        else:
-            found = find_cards(self._cards)
-            if name not in found:
-                raise NotFoundError(
-                    f"there is no model card {name!r}; there are {', '.join(found)}",
-                    remedy="`nitari model list` shows the cards; a card of your own goes into the folder models.cards",
-                )
-            card = read_card(found[name])
-            if card.name != name:
-                raise ModelError(
-                    f"model card {found[name]}: name is {card.name!r}, expected {name!r}, as the file is called",
-                    remedy="rename the file or the card",
-                )
+        card = self._read(name)
         self._parts(card)
         return card
 
@@ -204,11 +190,29 @@ class ModelStore:
             networks.append(network or self._make(part, weight, source, told))
         return tuple(networks)
 
+    def _read(self, name: str) -> Card:
+        """A card by name or file, its parts not looked at."""
+        if name.endswith(".toml"):
+            return read_card(Path(name).expanduser())
+        found = find_cards(self._cards)
+        if name not in found:
+            raise NotFoundError(
+                f"there is no model card {name!r}; there are {', '.join(found)}",
+                remedy="`nitari model list` shows the cards; a card of your own goes into the folder models.cards",
+            )
+        card = read_card(found[name])
+        if card.name != name:
+            raise ModelError(
+                f"model card {found[name]}: name is {card.name!r}, expected {name!r}, as the file is called",
+                remedy="rename the file or the card",
+            )
+        return card
+
     def _parts(self, card: Card) -> tuple[tuple[Card, float], ...]:
         """The cards that have networks, with their weights."""
         if card.kind != "composite":
             return ((card, 1.0),)
-        parts = tuple((self.card(part.name), part.weight) for part in card.parts)
+        parts = tuple((self._read(part.name), part.weight) for part in card.parts)
         wrong = [part.name for part, _ in parts if part.kind != "embedder"]
         width = sum(part.dim for part, _ in parts)
         if wrong:
