@@ -14,7 +14,7 @@ import numpy as np
 from nitari.embeddings.base import Descriptor, Embedder
 from nitari.images.base import Decoder
 from nitari.regions.base import RegionFinder
-from nitari.types import WHOLE, Box, Extraction, FloatArray, Photo, Region, View
+from nitari.types import WHOLE, Box, ByteArray, Extraction, FloatArray, Photo, Region, View
 
 Views: TypeAlias = Literal["whole", "box", "mean", "both"]
 Choice: TypeAlias = Literal["auto", "whole", "largest"] | Box
@@ -39,8 +39,10 @@ class Extractor:
         regions: Photo to products.
         embedder: Boxes to vectors.
         descriptor: Region to color/texture descriptor; ``None`` to go without.
-        views: Which vectors stand for a photo: the ``whole``, the largest ``box``, the unit ``mean`` of both, or
-            ``both`` as two keys.
+        views: Which vectors stand for a photo: the ``whole``, the largest product's ``box``, ``both`` as two keys, or
+            ``mean``: one key, the unit mean of the photo's center square and the product's box (of the whole photo
+            where no product was found). ``mean`` measures best: the square shows the product's surroundings and keeps
+            its aspect ratio, the box keeps what the square cuts off.
     """
 
     def __init__(
@@ -109,22 +111,29 @@ class Extractor:
 
     def _embed(self, photo: Photo, regions: tuple[Region, ...], choice: Choice) -> tuple[View, ...]:
         """The vectors of what was chosen, each with the region it speaks for."""
-        product = _product(regions, choice)
-        views = "box" if isinstance(choice, Box) or choice == "largest" else self._views
-        if product is None or choice == "whole":
-            views = "whole"
-        if product is None or views == "whole":
-            return (View(WHOLE_REGION, self._embedder.embed(photo, (WHOLE_REGION,))[0]),)
-        if views == "box":
-            return (View(product, self._embedder.embed(photo, (product,))[0]),)
-        whole, crop = self._embedder.embed(photo, (WHOLE_REGION, product))
-        if views == "mean":
-            return (View(product, unit(whole + crop)),)
-        return (View(WHOLE_REGION, whole), View(product, crop))
+        target = _target(regions, choice)
+        if isinstance(choice, Box) or choice == "largest" or self._views == "box":
+            shown: tuple[Region, ...] = (target,)
+        elif self._views == "mean":
+            square, rest = self._embedder.embed(photo, (_center_square(photo, target.mask), target))
+            return (View(target, unit(square + rest)),)
+        elif self._views == "both" and target is not WHOLE_REGION:
+            shown = (WHOLE_REGION, target)
+        else:
+            shown = (WHOLE_REGION,)
+        return tuple(map(View, shown, self._embedder.embed(photo, shown)))
 
 
-def _product(regions: tuple[Region, ...], choice: Choice) -> Region | None:
-    """The region that stands for the product: the shopper's box, else the largest one found, else none."""
+def _target(regions: tuple[Region, ...], choice: Choice) -> Region:
+    """What the photo is about: the shopper's box, the largest product found, or the whole photo."""
     if isinstance(choice, Box):
-        return Region(box=choice, label="chosen", score=1.0)
-    return regions[0] if regions else None
+        # The mask knows which pixels of the shopper's box are background.
+        return Region(choice, "chosen", 1.0, regions[0].mask if regions else None)
+    return WHOLE_REGION if choice == "whole" or not regions else regions[0]
+
+
+def _center_square(photo: Photo, mask: ByteArray | None) -> Region:
+    """The largest square in the middle of the photo."""
+    height, width = photo.pixels.shape[:2]
+    x, y = (1 - min(1.0, height / width)) / 2, (1 - min(1.0, width / height)) / 2
+    return Region(Box(x, y, 1 - x, 1 - y), "center", 1.0, mask)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nitari.images.base import ImageSource
     from nitari.index.base import VectorIndex
     from nitari.ingest.worker import Ingester
-    from nitari.models.card import Card
+    from nitari.models.card import Card, Part
     from nitari.models.store import ModelStore
     from nitari.regions.base import RegionFinder
     from nitari.runtimes.lazy import LazyModel
@@ -154,16 +154,37 @@ def _embedder(settings: Settings, store: ModelStore) -> Embedder:
             f"model {card.name} finds regions, it does not embed", remedy="set models.embedder to an embedder's card"
         )
     if card.kind == "composite":
-        parts = [(_part(settings, store, part.name), part.weight) for part in card.parts]
+        parts = [(_part(settings, store, part), part.weight) for part in card.parts]
         return CompositeEmbedder(name=card.name, parts=parts)
-    return _part(settings, store, card.name)
+    return _network(settings, store, card)
 
 
-def _part(settings: Settings, store: ModelStore, name: str) -> Embedder:
+def _part(settings: Settings, store: ModelStore, part: Part) -> Embedder:
+    """One part of a composite as an embedder.
+
+    Raises:
+        ModelError: a descriptor that does not exist, or of another width.
+    """
+    if not part.is_descriptor:
+        return _network(settings, store, store.card(part.name))
+    from nitari.embeddings.composite import DescriptorEmbedder
+    from nitari.embeddings.lowlevel import LowLevelDescriptor
+    from nitari.errors import ModelError
+
+    descriptor = LowLevelDescriptor()
+    if (part.name, part.descriptor_dim) != (descriptor.name, descriptor.dim):
+        raise ModelError(
+            f"a model card has the descriptor {part.name} of width {part.descriptor_dim}, "
+            f"there is only {descriptor.name} of width {descriptor.dim}",
+            remedy="correct parts in the card that models.embedder names",
+        )
+    return DescriptorEmbedder(descriptor)
+
+
+def _network(settings: Settings, store: ModelStore, card: Card) -> Embedder:
     """One network as an embedder, loaded at its first use."""
     from nitari.embeddings.onnx import OnnxEmbedder
 
-    card = store.card(name)
     return OnnxEmbedder(card=card, model=_lazy(settings, store, card), fingerprint=_fingerprint(store, card))
 
 

@@ -12,6 +12,7 @@ similarity measure for frequency coded data", 1998).
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 from typing import TypeAlias
@@ -25,8 +26,9 @@ from nitari.types import ByteArray, FloatArray, Photo, Region
 
 IndexArray: TypeAlias = NDArray[np.intp]
 
-LONG_SIDE = 96
-"""Pixels of the region's long side at which it is described: 4 ms become 1, and single threads of cloth vanish."""
+REVISION = 1
+LONG_SIDE = 64
+"""Pixels of the region's long side at which it is described: as accurate as 96, faster, and JPEG noise vanishes."""
 
 # Bin centers. Neutral (a = b = 0) is a center, since most garments are nearly neutral; beyond the ends, the end's bin.
 _LIGHTNESS = np.array([10.0, 30.0, 50.0, 70.0, 90.0])
@@ -48,7 +50,7 @@ COLOR_SHARE = 0.75
 """How much of two descriptors' likeness is color; the rest is texture."""
 
 # Where the mask leaves less than this share of the box, it says nothing about the box, and every pixel counts.
-_LEAST_COVER = 0.02
+_LEAST_COVER = 0.1
 # sRGB, D65: IEC 61966-2-1; rows are already divided by the white point.
 _LINEAR = np.where(
     np.arange(256) <= 10, np.arange(256) / 255 / 12.92, ((np.arange(256) / 255 + 0.055) / 1.055) ** 2.4
@@ -67,6 +69,12 @@ class LowLevelDescriptor:
     def dim(self) -> int:
         """300."""
         return COLOR_DIM + TEXTURE_DIM
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with this module's constants; ``REVISION`` goes up when its arithmetic does."""
+        constants = (REVISION, LONG_SIDE, COLOR_SHARE, _LIGHTNESS, _RED_GREEN, _YELLOW_BLUE, _STRENGTH, _FLAT)
+        return hashlib.sha256(f"{self.name} {constants} {_LEAST_COVER}".encode()).hexdigest()[:16]
 
     @property
     def name(self) -> str:

@@ -53,13 +53,13 @@ def _center(frame: Frame, spec: InputSpec) -> Frame:
 
 
 def _letterbox(pixels: ByteArray, frame: Frame, spec: InputSpec) -> ByteArray:
-    """The frame as large as fits without distortion, in the middle of a canvas of the network's mean color."""
+    """The frame as large as fits without distortion, in the middle of a white canvas."""
     across, down = frame[2] - frame[0], frame[3] - frame[1]
     scale = min(spec.width / across, spec.height / down)
     width = min(spec.width, max(1, round(across * scale)))
     height = min(spec.height, max(1, round(down * scale)))
-    canvas = np.empty((spec.height, spec.width, 3), dtype=np.uint8)
-    canvas[:] = np.rint(np.asarray(spec.mean) * (255 / spec.range)).clip(0, 255)
+    # White, as behind a shop's products: the network's mean gray costs 1 point of flat P@1, 5 of luma Success@1.
+    canvas = np.full((spec.height, spec.width, 3), 255, dtype=np.uint8)
     left, top = (spec.width - width) // 2, (spec.height - height) // 2
     canvas[top : top + height, left : left + width] = resize(pixels, width, height, box=frame, filter=spec.filter)
     return canvas

@@ -23,7 +23,7 @@ from nitari.types import FloatArray
 Kind: TypeAlias = Literal["embedder", "saliency", "composite"]
 Filter: TypeAlias = Literal["bilinear", "bicubic", "lanczos"]
 Fit: TypeAlias = Literal["stretch", "letterbox", "crop"]
-Pooling: TypeAlias = Literal["none", "mean", "first"]
+Pooling: TypeAlias = Literal["none", "mean", "first", "gem"]
 SourceKind: TypeAlias = Literal["path", "wheel", "url", "hub"]
 Format: TypeAlias = Literal["pth", "onnx"]
 Architecture: TypeAlias = Literal["efficientnet-lite0", "mobilenet-v2"]
@@ -52,7 +52,7 @@ class InputSpec:
         std: By channel, in units of ``range``.
         range: What a pixel of 255 becomes before mean and std: usually 1.
         filter: The ONE resize filter, antialiased; the gallery and queries use the same (it moves vectors).
-        fit: How a box becomes ``size``: ``stretch``, ``letterbox`` (padded with ``mean``), or ``crop`` (its center).
+        fit: How a box becomes ``size``: ``stretch``, ``letterbox`` (padded with white), or ``crop`` (its center).
     """
 
     size: tuple[int, int]
@@ -90,7 +90,9 @@ class OutputSpec:
 
     Args:
         name: The output's name in the original network; empty for its first.
-        pooling: For outputs ``[n, tokens, dim]`` or ``[n, dim, h, w]``: their ``mean`` or ``first`` token.
+        pooling: For outputs ``[n, tokens, dim]``: their ``mean`` or ``first`` token. For ``[n, dim, h, w]``: their
+            ``mean``, or ``gem``, the generalized mean with exponent 3 (Radenović et al., arXiv 1711.02512), which
+            wants ``nonnegative`` features. Of a ``pth``, ``none`` is the pooling of its architecture: the mean.
         nonnegative: True where features come out of a ReLU (query transforms rely on it).
     """
 
@@ -140,15 +142,22 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One network of a composite: its unit vector enters the concatenation with this weight.
+    """One part of a composite: its unit vector enters the concatenation with this weight.
 
     Args:
-        name: Name of the part's card, an embedder.
+        name: Name of the part's card, an embedder; or of a descriptor, which needs no network.
         weight: Multiplies the part's unit vector before the concatenation is scaled to unit length.
+        descriptor_dim: Width of a descriptor's vector; 0 for a card, which knows its own.
     """
 
     name: str
     weight: float = 1.0
+    descriptor_dim: int = 0
+
+    @property
+    def is_descriptor(self) -> bool:
+        """Whether ``name`` is a descriptor's and not a card's."""
+        return self.descriptor_dim > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +322,8 @@ def _output(table: Table) -> OutputSpec:
         pooling=cast(Pooling, table.choice("pooling", get_args(Pooling), default="none")),
         nonnegative=table.boolean("nonnegative", default=False),
     )
+    if spec.pooling == "gem" and not spec.nonnegative:
+        raise table.error("pooling", "gem", "another one, or nonnegative = true: gem is for features out of a ReLU")
     table.finish()
     return spec
 
@@ -365,7 +376,14 @@ def _check(table: Table) -> Check | None:
 
 
 def _part(table: Table) -> Part:
-    part = Part(name=table.text("name", pattern=_NAME, expected="a card's name"), weight=table.number("weight", 1.0))
+    descriptor = "descriptor" in table
+    part = Part(
+        name=table.text(
+            "descriptor" if descriptor else "name", pattern=_NAME, expected="a card's or descriptor's name"
+        ),
+        weight=table.number("weight", 1.0),
+        descriptor_dim=table.integer("dim", low=1, high=65536) if descriptor else 0,
+    )
     if part.weight <= 0:
         raise table.error("weight", part.weight, "a number above 0")
     table.finish()

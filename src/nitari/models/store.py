@@ -212,9 +212,9 @@ class ModelStore:
         """The cards that have networks, with their weights."""
         if card.kind != "composite":
             return ((card, 1.0),)
-        parts = tuple((self._read(part.name), part.weight) for part in card.parts)
+        parts = tuple((self._read(part.name), part.weight) for part in card.parts if not part.is_descriptor)
         wrong = [part.name for part, _ in parts if part.kind != "embedder"]
-        width = sum(part.dim for part, _ in parts)
+        width = sum(part.dim for part, _ in parts) + sum(part.descriptor_dim for part in card.parts)
         if wrong:
             raise ModelError(f"model card {card.path}: its part {wrong[0]} is no embedder", remedy="correct parts")
         if width != card.dim:

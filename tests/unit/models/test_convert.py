@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from nitari.errors import ModelError
 from nitari.models.architectures import ARCHITECTURES, Architecture, Conv
-from nitari.models.card import BUILT_IN, Card, read_card
+from nitari.models.card import BUILT_IN, Card, OutputSpec, read_card
 from nitari.models.convert import convert, external_files
 from nitari.models.pth import StateDict
 from nitari.runtimes.onnx import OnnxModel
@@ -53,7 +54,7 @@ def convolved(x: NDArray[Any], kernel: NDArray[Any], conv: Conv, padding: str) -
     return np.einsum("chwij,ocij->ohw", windows, kernel, optimize=True)
 
 
-def forward(architecture: Architecture, state: StateDict, x: NDArray[Any]) -> NDArray[Any]:
+def forward(architecture: Architecture, state: StateDict, x: NDArray[Any], pooling: str) -> NDArray[Any]:
     """The network written out in float64, batch norms and all, for one image ``[3, h, w]``."""
     for block in architecture.blocks:
         entry = x
@@ -68,15 +69,16 @@ def forward(architecture: Architecture, state: StateDict, x: NDArray[Any]) -> ND
                 x = np.clip(x, 0, 6)
         if block.residual:
             x = x + entry
-    return np.asarray(x.mean(axis=(1, 2)))
+    return np.asarray(np.cbrt((x**3).mean(axis=(1, 2))) if pooling == "gem" else x.mean(axis=(1, 2)))
 
 
-@pytest.mark.parametrize(("height", "width"), [(64, 64), (33, 70)])
+@pytest.mark.parametrize(("height", "width", "pooling"), [(64, 64, "gem"), (33, 70, "gem"), (64, 64, "mean")])
 @pytest.mark.parametrize("name", sorted(ARCHITECTURES))
-def test_rebuilt_networks(name: str, height: int, width: int, tmp_path: Path) -> None:
+def test_rebuilt_networks(name: str, height: int, width: int, pooling: Literal["gem", "mean"], tmp_path: Path) -> None:
     """A rebuilt network equals its layers written out, at any size and in any batch."""
     rng = np.random.default_rng(7)
     card = read_card(BUILT_IN / f"{name}.toml")
+    card = dataclasses.replace(card, output=OutputSpec(pooling=pooling, nonnegative=True))
     state = random_state(ARCHITECTURES[name], rng)
     weights = tmp_path / "weights.pth"
     weights.write_bytes(legacy_of(state))
@@ -86,7 +88,7 @@ def test_rebuilt_networks(name: str, height: int, width: int, tmp_path: Path) ->
     converted.write_bytes(data)
     images = rng.standard_normal((2, 3, height, width)).astype(np.float32)
     found = OnnxModel(converted).run(images)
-    expected = np.stack([forward(ARCHITECTURES[name], state, image.astype(np.float64)) for image in images])
+    expected = np.stack([forward(ARCHITECTURES[name], state, image.astype(np.float64), pooling) for image in images])
     assert expected.max() > 0.1, "the test's weights keep the signal alive"
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
@@ -155,15 +157,23 @@ def test_pooling(pooling: str, factor: int, tmp_path: Path) -> None:
     np.testing.assert_allclose(OnnxModel(converted).run(images), factor * expected(images), atol=1e-6)
 
 
-def test_pooling_a_map(tmp_path: Path) -> None:
-    """An output [n, dim, h, w] is pooled to its mean over all positions."""
+@pytest.mark.parametrize(("pooling", "exponent"), [("mean", 1), ("gem", 3)])
+def test_pooling_a_map(pooling: str, exponent: int, tmp_path: Path) -> None:
+    """An output [n, dim, h, w] is pooled to its mean, or its generalized mean, over all positions."""
     network = tiny_network(batch="n")
     del network.graph.output[:]
     network.graph.node.append(onnx.helper.make_node("Identity", ["x"], ["map"]))
     network.graph.output.append(onnx.helper.make_tensor_value_info("map", 1, ["n", 3, SIDE, SIDE]))
-    _, converted = adopt(network, tmp_path, output='map"\npooling = "mean', dim=3)
-    images = np.random.default_rng(0).standard_normal((2, 3, SIDE, SIDE)).astype(np.float32)
-    np.testing.assert_allclose(OnnxModel(converted).run(images), images.mean(axis=(2, 3)), atol=1e-6)
+    _, converted = adopt(network, tmp_path, output=f'map"\npooling = "{pooling}', dim=3)
+    images = np.random.default_rng(0).random((2, 3, SIDE, SIDE)).astype(np.float32)
+    means = (images**exponent).mean(axis=(2, 3)) ** (1 / exponent)
+    np.testing.assert_allclose(OnnxModel(converted).run(images), means, atol=1e-6)
+
+
+def test_generalized_mean_of_tokens(tmp_path: Path) -> None:
+    """Pooling gem wants a feature map, and says so to a card that has tokens."""
+    with pytest.raises(ModelError, match="its output has 3 axes"):
+        adopt(tiny_network(tokens=True, batch="n"), tmp_path, output='tokens"\npooling = "gem')
 
 
 def test_wrong_networks(tmp_path: Path) -> None:
