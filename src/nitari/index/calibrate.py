@@ -15,7 +15,7 @@ import numpy as np
 
 from nitari.types import FloatArray, KeyArray
 
-DEPTHS = (10, 100, 1000)
+DEPTHS = (10, 30, 100, 300, 1000)
 # A little above what is promised, since queries are not rows of the collection.
 TARGET_RECALL = 0.995
 
@@ -63,8 +63,8 @@ def calibrate(
     """The cheapest effort for each depth.
 
     Args:
-        queries: float32 ``[q, dim]``, a sample of the rows.
-        own: The slot of each query, left out of the truth (finding oneself proves nothing): int64 ``[q]``.
+        queries: float32 ``[q, dim]``, rows and others.
+        own: The slot of each query, left out of the truth (finding oneself proves nothing), -1 for none: int64 ``[q]``.
         truth: The true nearest slots, best first: int64 ``[q, t]``; depths beyond ``t`` are left out.
         search: The approximate search.
         rows: How many rows the collection has.

@@ -22,6 +22,7 @@ from nitari.index.base import Allowed
 from nitari.index.calibrate import DEPTHS, Effort, calibrate, effort_for
 from nitari.index.checks import check_dim, check_keys, check_pairs, check_query, check_vectors
 from nitari.index.masks import Mask, MaskCache
+from nitari.index.ranking import best
 from nitari.index.rows import RowStore
 from nitari.index.scan import refine, scan
 from nitari.index.seal import check_seal, write_seal
@@ -46,7 +47,7 @@ _MOST_COMPONENTS = 256
 _TRAIN_AT_LEAST = 640
 _SAMPLE_PER_LIST = 40
 _CLUSTERING_ROUNDS = 10
-_CALIBRATION_QUERIES = 200
+_CALIBRATION_QUERIES = 240
 # Build anew once the collection is this many times what it was, or this many times its size has been written.
 _GROWTH = 2.0
 _WRITES = 3.0
@@ -157,10 +158,10 @@ class FaissIndex:
         effort = self._effort(k, mask)
         if effort is None:
             return scan(self._store, vectors, k, mask=mask, max_distance=max_distance)
-        wanted = min(k, len(self._store) if mask is None else mask.count)
         selector = None if mask is None else faiss.IDSelectorBitmap(np.packbits(mask.bits, bitorder="little"))
         with _one_thread():
-            return [self._search(vector, k, wanted, effort, mask, selector, max_distance) for vector in vectors]
+            found = [self._search(vector, k, effort, mask, selector) for vector in vectors]
+        return [best(one.keys, one.distances, k, max_distance) for one in found]
 
     def vectors(self, keys: KeyArray) -> FloatArray:
         """The stored vectors of ``keys``: float32 ``[n, dim]``, fp16 precision once search is approximate.
@@ -242,10 +243,16 @@ class FaissIndex:
         self._calibrate(lists)
 
     def _calibrate(self, lists: int) -> None:
-        """Measure how hard queries must look."""
+        """Measure how hard queries must look: rows of the collection, and mixtures of two, far from all."""
         count = len(self._store)
-        own = np.sort(np.random.default_rng(1).permutation(count)[:_CALIBRATION_QUERIES])
-        queries = self._store.rows(own)
+        half = _CALIBRATION_QUERIES // 2
+        picked = np.random.default_rng(1).permutation(count)[: 3 * half]
+        single, first, second = (self._store.rows(part) for part in np.array_split(picked, 3))
+        mixed = first[: len(second)] + second
+        norms = np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-6)
+        mixed = (mixed / norms)[norms[:, 0] > 0.1]  # opposites cancel out: no direction is left
+        queries = np.ascontiguousarray(np.concatenate([single, mixed]), np.float32)
+        own = np.concatenate([picked[: len(single)], np.full(len(mixed), -1)])
         depth = min(DEPTHS[-1] + 1, count // 4)
         exact = scan(self._store, queries, depth)
         truth = np.stack([self._store.find(matches.keys) for matches in exact])
@@ -280,27 +287,29 @@ class FaissIndex:
         candidates = max(math.ceil(effort.candidates * share), shallow.candidates)
         return None if candidates > permitted // 2 else Effort(effort.depth, effort.probes, candidates, effort.recall)
 
-    def _search(
-        self,
-        vector: FloatArray,
-        k: int,
-        wanted: int,
-        effort: Effort,
-        mask: Mask | None,
-        selector: Any,
-        max_distance: float | None,
-    ) -> Matches:
-        """One query: candidates by code, then true distances; more lists while a filter leaves too few candidates."""
-        lists, probes = self._lists(), effort.probes
-        while True:
-            slots = self._candidates(vector[np.newaxis], effort.candidates, probes, selector)[0]
-            slots = slots[slots >= 0]
-            if slots.size >= effort.candidates or probes >= lists or (mask is None and slots.size >= wanted):
-                break
-            probes = min(lists, probes * 4)
-        if slots.size < wanted:  # codes that went astray: the promise of k matches stands
-            return scan(self._store, vector[np.newaxis], k, mask=mask, max_distance=max_distance)[0]
-        return refine(self._store, vector, slots, k, max_distance)
+    def _search(self, vector: FloatArray, k: int, effort: Effort, mask: Mask | None, selector: Any) -> Matches:
+        """One query: candidates by code, then true distances.
+
+        What a filter allows may lie far from the query, where no calibration was done: so with a filter the search
+        goes on, four times as many lists and twice as many candidates at a time, until that changes nothing.
+        """
+        lists, permitted = self._lists(), len(self._store) if mask is None else mask.count
+        probes, count = effort.probes, effort.candidates
+        found = self._look(vector, k, count, probes, selector)
+        settled = mask is None and len(found) == min(k, permitted)
+        while not settled:
+            probes, count = min(lists, probes * 4), count * 2
+            if count > permitted // 2:
+                return scan(self._store, vector[np.newaxis], k, mask=mask)[0]
+            further = self._look(vector, k, count, probes, selector)
+            settled = len(further) == min(k, permitted) and np.array_equal(further.keys, found.keys)
+            found = further
+        return found
+
+    def _look(self, vector: FloatArray, k: int, count: int, probes: int, selector: Any) -> Matches:
+        """The best ``k`` of ``count`` candidates from ``probes`` lists."""
+        slots = self._candidates(vector[np.newaxis], count, probes, selector)[0]
+        return refine(self._store, vector, slots[slots >= 0], k, None)
 
     def _forget_codes(self, slots: KeyArray) -> None:
         """Take the codes of ``slots`` out."""

@@ -1,0 +1,69 @@
+"""Unit vectors and filters for tests of indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from nitari.types import BoolArray, FloatArray, KeyArray
+
+
+def normalized(rows: np.ndarray[tuple[int, ...], np.dtype[np.floating]]) -> FloatArray:
+    """Rows scaled to unit length, float32."""
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def random_units(count: int, dim: int, *, seed: int = 0) -> FloatArray:
+    """Directions without structure: the hardest case for approximate search."""
+    return normalized(np.random.default_rng(seed).standard_normal((count, dim)))
+
+
+def clustered_units(count: int, dim: int, *, clusters: int, seed: int = 0) -> tuple[FloatArray, KeyArray]:
+    """Vectors around random centers, with variances that fall off as those of embeddings do; and their clusters.
+
+    The centers depend on ``clusters`` and ``dim`` only, so that calls with different seeds share them.
+    """
+    centers = np.random.default_rng(12345).standard_normal((clusters, dim))
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, clusters, count)
+    spread = np.linspace(0.9, 0.03, dim)
+    return normalized(centers[labels] + rng.standard_normal((count, dim)) * spread), labels
+
+
+def lattice_units(count: int, dim: int, *, seed: int) -> FloatArray:
+    """Vectors with few distinct coordinates, so that duplicates and equal distances are common."""
+    rows = np.random.default_rng(seed).integers(-1, 2, (count, dim)).astype(np.float64)
+    rows[~rows.any(axis=1), 0] = 1.0
+    return normalized(rows)
+
+
+class KeyFilter:
+    """Allows the given keys."""
+
+    def __init__(self, keys: Iterable[int], *, name: str | None = None) -> None:
+        self._keys = np.array(sorted(keys), np.int64)
+        self._name = name
+        self.asked = 0
+
+    @property
+    def token(self) -> str:
+        """Equal for equal sets of keys."""
+        return self._name if self._name is not None else self._keys.tobytes().hex()
+
+    def mask(self, keys: KeyArray) -> BoolArray:
+        """Which of ``keys`` are among the given ones."""
+        self.asked += 1
+        return np.isin(keys, self._keys)
+
+
+def brute_force(
+    keys: KeyArray, rows: FloatArray, query: FloatArray, k: int, max_distance: float | None = None
+) -> tuple[KeyArray, FloatArray]:
+    """Keys and distances of the ``k`` nearest rows by the definition, on the documented grid of 2**-23."""
+    cosines = (rows.astype(np.float64) * query.astype(np.float64)).sum(axis=1)
+    distances = np.clip(np.rint((1.0 - cosines) * 2**23) / 2**23, 0.0, 2.0).astype(np.float32)
+    order = np.lexsort((keys, distances))
+    if max_distance is not None:
+        order = order[distances[order].astype(np.float64) <= max_distance]
+    return keys[order[:k]], distances[order[:k]]

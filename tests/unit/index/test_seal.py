@@ -1,0 +1,53 @@
+"""Documents and seals: what is damaged, foreign or of another version is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nitari.errors import StateError
+from nitari.index.seal import SEAL_NAME, check_seal, read_document, write_document, write_seal
+
+
+def test_a_document_comes_back(tmp_path: Path) -> None:
+    """Any JSON values."""
+    body = {"b": [1, 2.5, None, True], "a": {"ü": "本"}}
+    write_document(tmp_path / "d", "magic", 3, body)
+    assert read_document(tmp_path / "d", "magic", 3) == body
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"[]", b"null", b"\xff\xfe", b'{"magic":1,"version":1,"body":3}', b"[" * 9999]
+)
+def test_what_is_no_document_is_refused(tmp_path: Path, content: bytes) -> None:
+    """Anything else than what was written, however it fails to parse."""
+    (tmp_path / "d").write_bytes(content)
+    with pytest.raises(StateError):
+        read_document(tmp_path / "d", "magic", 1)
+
+
+@pytest.mark.parametrize(("magic", "version"), [("other", 3), ("magic", 2), ("magic", 4)])
+def test_another_magic_or_version_is_refused(tmp_path: Path, magic: str, version: int) -> None:
+    """The message says what was found and what was expected."""
+    write_document(tmp_path / "d", "magic", 3, {})
+    with pytest.raises(StateError, match=f"is magic version 3, expected {magic} version {version}"):
+        read_document(tmp_path / "d", magic, version)
+
+
+def test_a_seal_names_every_file(tmp_path: Path) -> None:
+    """A file that was changed, cut or removed after sealing is found."""
+    (tmp_path / "x").write_bytes(b"123")
+    write_seal(tmp_path, engine="e", version=1, dim=4, count=2, parameters={"p": 1})
+    body = check_seal(tmp_path, engine="e", version=1, dim=4)
+    assert (body["count"], body["parameters"], list(body["files"])) == (2, {"p": 1}, ["x"])
+    for wrong in (b"124", b"12", b"1234"):
+        (tmp_path / "x").write_bytes(wrong)
+        with pytest.raises(StateError, match="x is damaged"):
+            check_seal(tmp_path, engine="e", version=1, dim=4)
+    (tmp_path / "x").unlink()
+    with pytest.raises(StateError, match="x cannot be read"):
+        check_seal(tmp_path, engine="e", version=1, dim=4)
+    with pytest.raises(StateError, match="is e of width 4, expected e of width 5"):
+        check_seal(tmp_path, engine="e", version=1, dim=5)
+    assert (tmp_path / SEAL_NAME).is_file()
