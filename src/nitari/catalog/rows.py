@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, bindparam, exists, select
 
 from nitari.catalog import schema
-from nitari.catalog.codec import FeatureRows, region_row
+from nitari.catalog.base import StoredImage, StoredItem, StoredRegion
+from nitari.catalog.codec import FeatureRows, decode_attributes, decode_region, decode_texts, region_row
 from nitari.catalog.edits import ImageRow, ItemFields, ItemRow
+from nitari.types import Item
 
 T = TypeVar("T")
 
@@ -73,6 +77,40 @@ _VIEWS: Select[tuple[float, float, float, float, str, float, bytes]] = (
     .where(_views.image == bindparam("image"), _views.collection == bindparam("collection"))
     .order_by(_views.key)
 )
+_WHOLE_ITEM = (
+    select(
+        _items.number,
+        _items.group_id,
+        _items.title,
+        _items.image_links,
+        _items.attributes,
+        schema.feeds.c.feed_id,
+        schema.feeds.c.image_base,
+        _items.seq,
+    )
+    .outerjoin_from(schema.items, schema.feeds)
+    .where(_items.item_id == bindparam("item_id"))
+)
+_ITS_IMAGES = (
+    select(_images.number, _images.link, _images.digest, _images.width, _images.height)
+    .where(_images.item == bindparam("item"))
+    .order_by(_images.position, _images.number)
+)
+_ITS_REGIONS = (
+    select(
+        _regions.image,
+        _regions.collection,
+        _regions.x1,
+        _regions.y1,
+        _regions.x2,
+        _regions.y2,
+        _regions.label,
+        _regions.score,
+    )
+    .join_from(schema.images, schema.regions, _regions.image == _images.number)
+    .where(_images.item == bindparam("item"))
+    .order_by(_regions.image, _regions.collection, _regions.position)
+)
 
 
 def chunks(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
@@ -93,6 +131,27 @@ def stored_items(connection: Connection, item_ids: Sequence[str], collection: in
     return found
 
 
+def stored_item(connection: Connection, item_id: str) -> StoredItem | None:
+    """One item, whole."""
+    row = connection.execute(_WHOLE_ITEM, {"item_id": item_id}).one_or_none()
+    if row is None:
+        return None
+    images = connection.execute(_ITS_IMAGES, {"item": row.number}).all()
+    regions = _regions_by_image(connection.execute(_ITS_REGIONS, {"item": row.number}))
+    item = Item(
+        item_id=item_id,
+        image_links=decode_texts(row.image_links),
+        title=row.title,
+        group_id=row.group_id,
+        attributes=decode_attributes(row.attributes),
+    )
+    stored = tuple(
+        StoredImage(link, digest, width, height, regions.get(number, ()))
+        for number, link, digest, width, height in images
+    )
+    return StoredItem(item, row.feed_id, row.image_base, stored, row.seq)
+
+
 def image_with_digest(connection: Connection, digest: str, collection: int) -> int | None:
     """Number of some photo with these bytes that has features in the collection."""
     return connection.scalar(_IMAGE_WITH_DIGEST, {"digest": digest, "collection": collection})
@@ -111,7 +170,15 @@ def stored_features(connection: Connection, image: int, collection: int) -> Feat
 def _images_of(connection: Connection, items: Sequence[int], collection: int) -> dict[int, list[ImageRow]]:
     images: dict[int, list[ImageRow]] = defaultdict(list)
     if items:
-        rows: Iterable[Sequence[Any]] = connection.execute(_IMAGES, {"items": items, "collection": collection})
+        rows: Sequence[Sequence[Any]] = connection.execute(_IMAGES, {"items": items, "collection": collection}).all()
         for row in rows:
             images[row[0]].append(ImageRow(*row[1:]))
     return images
+
+
+def _regions_by_image(rows: Iterable[Sequence[Any]]) -> dict[int, tuple[StoredRegion, ...]]:
+    """Regions of each photo, those of its last collection; rows come by image and collection."""
+    found: dict[int, tuple[StoredRegion, ...]] = {}
+    for (image, _), group in groupby(rows, key=itemgetter(0, 1)):
+        found[image] = tuple(decode_region(tuple(row)[2:]) for row in group)
+    return found

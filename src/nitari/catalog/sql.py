@@ -27,18 +27,16 @@ from nitari.catalog.base import (
     KnownImage,
     KnownItem,
     PhotoFeatures,
-    StoredImage,
     StoredItem,
-    StoredRegion,
 )
-from nitari.catalog.codec import decode_attributes, decode_features, decode_region, decode_texts, decode_vectors
+from nitari.catalog.codec import decode_attributes, decode_features, decode_vectors
 from nitari.catalog.database import Database, damaged
 from nitari.catalog.edits import ItemRow, check
-from nitari.catalog.rows import chunks, image_with_digest, stored_features, stored_items
+from nitari.catalog.rows import chunks, image_with_digest, stored_features, stored_item, stored_items
 from nitari.catalog.sqlite import SQLite
 from nitari.catalog.writer import Collection, Numbers, Writer
 from nitari.errors import ConfigurationError, DependencyError, NotFoundError
-from nitari.types import Box, FloatArray, Item, KeyArray, Rejection
+from nitari.types import Box, FloatArray, KeyArray, Rejection
 
 FILE_NAME = "catalog.sqlite"
 PATIENCE_S = 60.0
@@ -60,40 +58,6 @@ _CHANGES = (
     .limit(bindparam("at_most"))
 )
 _IDENTITY = select(schema.meta.c.value).where(schema.meta.c.name == "identity")
-_ITEM = (
-    select(
-        _items.number,
-        _items.group_id,
-        _items.title,
-        _items.image_links,
-        _items.attributes,
-        schema.feeds.c.feed_id,
-        schema.feeds.c.image_base,
-        _items.seq,
-    )
-    .outerjoin_from(schema.items, schema.feeds)
-    .where(_items.item_id == bindparam("item_id"))
-)
-_IMAGES = (
-    select(_images.number, _images.link, _images.digest, _images.width, _images.height)
-    .where(_images.item == bindparam("item"))
-    .order_by(_images.position, _images.number)
-)
-_REGIONS = (
-    select(
-        _regions.image,
-        _regions.collection,
-        _regions.x1,
-        _regions.y1,
-        _regions.x2,
-        _regions.y2,
-        _regions.label,
-        _regions.score,
-    )
-    .join_from(schema.images, schema.regions, _regions.image == _images.number)
-    .where(_images.item == bindparam("item"))
-    .order_by(_regions.image, _regions.collection, _regions.position)
-)
 # Row by row from the indexes, without sorting: the order names all that makes a row unique, and outer joins keep the
 # planner from starting with the views and sorting afterwards. Rows without a key are photos of other collections.
 _INDEXED = (
@@ -274,23 +238,7 @@ class SqlCatalog:
     def get(self, item_id: str) -> StoredItem | None:
         """One item, whole; its regions are those of the collection that was registered last."""
         with self._database.read() as connection:
-            row = connection.execute(_ITEM, {"item_id": item_id}).one_or_none()
-            if row is None:
-                return None
-            images = connection.execute(_IMAGES, {"item": row.number}).all()
-            regions = _regions_by_image(connection.execute(_REGIONS, {"item": row.number}))
-        item = Item(
-            item_id=item_id,
-            image_links=decode_texts(row.image_links),
-            title=row.title,
-            group_id=row.group_id,
-            attributes=decode_attributes(row.attributes),
-        )
-        stored = tuple(
-            StoredImage(link, digest, width, height, regions.get(number, ()))
-            for number, link, digest, width, height in images
-        )
-        return StoredItem(item, row.feed_id, row.image_base, stored, row.seq)
+            return stored_item(connection, item_id)
 
     def features(self, digest: str, *, collection: str) -> PhotoFeatures | None:
         """The features stored for a photo with this digest, of whichever item; ``None`` if there are none."""
@@ -448,14 +396,6 @@ class SqlCatalog:
 def _known(row: ItemRow) -> KnownItem:
     images = tuple(KnownImage(image.link, image.digest, image.etag, image.last_modified) for image in row.images)
     return KnownItem(row.fields.item_id, row.fields.feed_id, row.row_digest, images)
-
-
-def _regions_by_image(rows: Iterable[Sequence[Any]]) -> dict[int, tuple[StoredRegion, ...]]:
-    """Regions of each photo, those of its last collection; rows come by image and collection."""
-    found: dict[int, tuple[StoredRegion, ...]] = {}
-    for (image, _), group in groupby(rows, key=itemgetter(0, 1)):
-        found[image] = tuple(decode_region(tuple(row)[2:]) for row in group)
-    return found
 
 
 def _indexed(rows: Iterable[Sequence[Any]]) -> Iterator[IndexedItem]:
