@@ -18,12 +18,11 @@ from nitari.errors import DependencyError, NitariError, StateError
 # of the file would be empty.
 PAGE_BYTES = 16384
 CACHE_KIB = 16384
-WAIT_MS = 2000
+WAIT_MS = 5000
 POOLED = 8
 MAGIC = 0x4E495452  # "NITR", shown by file(1)
 
 _SETUP = (
-    f"PRAGMA busy_timeout = {WAIT_MS}",
     f"PRAGMA page_size = {PAGE_BYTES}",  # heeded by a new file only
     "PRAGMA synchronous = FULL",
     "PRAGMA fullfsync = ON",  # macOS: its fsync alone does not reach the disk
@@ -51,14 +50,16 @@ class SQLite:
 
     Args:
         path: The file; created by the first connection, its folder must be there.
+        wait_ms: How long SQLite itself waits for a lock, each time.
     """
 
     begin_read = "BEGIN"
     begin_write = "BEGIN IMMEDIATE"
     driver_error = sqlite3.Error
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, wait_ms: int = WAIT_MS) -> None:
         self._path = path
+        self._wait_ms = wait_ms
         self.name = f"catalog {path}"
 
     def engine(self) -> Engine:
@@ -97,7 +98,7 @@ class SQLite:
         connection.isolation_level = None
         cursor = connection.cursor()
         try:
-            for pragma in _SETUP:
+            for pragma in (f"PRAGMA busy_timeout = {self._wait_ms}", *_SETUP):
                 cursor.execute(pragma)
             self._check_ours(cursor)
             self._use_wal(cursor)
@@ -121,7 +122,7 @@ class SQLite:
 
     def _use_wal(self, cursor: DBAPICursor) -> None:
         """Switch the file to WAL; SQLite does not wait here by itself where two processes create one file."""
-        deadline = time.monotonic() + WAIT_MS / 1000
+        deadline = time.monotonic() + self._wait_ms / 1000
         while True:
             try:
                 (mode,) = _one(cursor, "PRAGMA journal_mode = WAL")

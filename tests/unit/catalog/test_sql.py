@@ -1,0 +1,70 @@
+"""What the SQL catalog promises beyond the port: streams are not sorted, and the file keeps its identity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Select
+from sqlalchemy.dialects import sqlite
+
+from nitari.catalog import rows, sql
+from nitari.catalog.sql import SqlCatalog
+from nitari.errors import StateError
+from support.catalogs import COLLECTION, photo, put, ready
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[SqlCatalog]:
+    """A catalog with a few items."""
+    with SqlCatalog.open(tmp_path / "new" / "folder" / "catalog.sqlite") as catalog:
+        ready(catalog)
+        catalog.apply([put(f"i{n}", photo("1", f"d{n}", views=2)) for n in range(30)], collection=COLLECTION.name)
+        yield catalog
+
+
+@pytest.mark.parametrize("statement", ["_INDEXED", "_INDEXED_SOME", "_VECTORS", "_VECTORS_SOME", "_CHANGES"])
+def test_streams_are_not_sorted(catalog: SqlCatalog, statement: str) -> None:
+    """What is streamed comes from the indexes in order: a sort would hold the whole catalog before the first row."""
+    steps = plan(catalog, getattr(sql, statement))
+    assert not [step for step in steps if "TEMP B-TREE" in step], steps
+
+
+@pytest.mark.parametrize("statement", ["_ITEMS", "_IMAGE_WITH_DIGEST", "_FEATURES", "_REGIONS", "_VIEWS"])
+def test_look_ups_use_indexes(catalog: SqlCatalog, statement: str) -> None:
+    """What is asked for a few rows never reads a whole table."""
+    steps = plan(catalog, getattr(rows, statement))
+    assert not [step for step in steps if step.startswith("SCAN")], steps
+
+
+def plan(catalog: SqlCatalog, statement: Select[*tuple[object, ...]]) -> list[str]:
+    """SQLite's steps for a statement."""
+    compiled = statement.compile(dialect=sqlite.dialect())
+    text = str(compiled)
+    for name in compiled.binds:
+        text = text.replace(f"(__[POSTCOMPILE_{name}])", "(1, 2)")
+    with catalog._database.read() as connection:
+        return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", (1,) * text.count("?"))]
+
+
+def test_identity(catalog: SqlCatalog, tmp_path: Path) -> None:
+    """A catalog has an identity that stays, and that no other has."""
+    with SqlCatalog.open(tmp_path / "new" / "folder" / "catalog.sqlite") as again:
+        assert again.identity == catalog.identity
+    with SqlCatalog.open(tmp_path / "other.sqlite") as other:
+        assert other.identity != catalog.identity
+
+
+def test_abandoned_generators_let_go(catalog: SqlCatalog) -> None:
+    """A stream that is not read to its end returns its connection."""
+    for _ in range(40):
+        next(catalog.indexed_items(collection=COLLECTION.name))
+    assert catalog._database._engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+
+
+def test_counters_gone(catalog: SqlCatalog) -> None:
+    """A catalog whose counters are gone is damaged; its numbers must not start again."""
+    catalog._database.write(lambda connection: connection.exec_driver_sql("DELETE FROM counters"))
+    with pytest.raises(StateError, match="counters"):
+        catalog.ping()
