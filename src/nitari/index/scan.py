@@ -34,7 +34,7 @@ def scan(
     answers: list[Matches] = []
     for start in range(0, len(vectors), group):
         part = vectors[start : start + group]
-        scores = _scores(store, part, slots)
+        scores = scores_of(store, part, slots)
         if banned is not None:
             np.copyto(scores, -np.inf, where=banned)
         for vector, row in zip(part, scores, strict=True):
@@ -52,7 +52,7 @@ def refine(store: RowStore, vector: FloatArray, slots: KeyArray, k: int, max_dis
     return best(store.keys[slots], distances, k, max_distance)
 
 
-def _scores(store: RowStore, vectors: FloatArray, slots: KeyArray | None) -> FloatArray:
+def scores_of(store: RowStore, vectors: FloatArray, slots: KeyArray | None) -> FloatArray:
     """Cosines in float32, ``[q, n]`` over all rows, or ``[q, len(slots)]`` where only those are asked for."""
     scores = np.empty((len(vectors), len(store) if slots is None else slots.size), np.float32)
     if slots is None:
