@@ -16,13 +16,14 @@ from nitari.catalog.base import (
     CatalogStats,
     ChangeKind,
     CollectionSpec,
+    Edit,
     ImagePut,
     ItemDelete,
     KnownImage,
     KnownItem,
 )
 from nitari.errors import ConfigurationError, NotFoundError, StateError, UsageError
-from nitari.types import Box, Item
+from nitari.types import Attributes, Box, Item
 from support.catalogs import (
     ADAPTERS,
     COLLECTION,
@@ -82,7 +83,14 @@ def test_empty(catalog: Catalog) -> None:
 
 def test_put_is_all_there(catalog: Catalog, reopen: Callable[[], Catalog]) -> None:
     """What was put comes back equal in every way to ask, also after opening again."""
-    attributes = {"price": 52.0, "new": True, "color": ("赤", "blue"), "brand": 'a "b"', "none": (), "size": "1"}
+    attributes: Attributes = {
+        "price": 52.0,
+        "new": True,
+        "color": ("赤", "blue"),
+        "brand": 'a "b"',
+        "none": (),
+        "size": "1",
+    }
     edit = put("a", photo("m.jpg", "d1", views=2), photo("s.jpg", "d2"), title="T", group_id="g", attributes=attributes)
     edit = replace(edit, item=replace(edit.item, image_links=("m.jpg", "broken.jpg", "s.jpg")))
     assert catalog.apply([edit], collection=CARD) == 1
@@ -268,7 +276,7 @@ def test_delete(catalog: Catalog) -> None:
 
 def test_edits_of_one_item_in_one_batch(catalog: Catalog) -> None:
     """Edits of the same item in one batch follow each other."""
-    edits = [
+    edits: list[Edit] = [
         put("a", photo("1", "d1")),
         put("a", photo("1", "d1", extracted=False), title="new"),
         ItemDelete("a"),
@@ -425,7 +433,13 @@ def test_a_rejection_comes_back_whole(catalog: Catalog) -> None:
 def test_rejections_and_deletes_in_order(catalog: Catalog) -> None:
     """A delete forgets what was recorded before it, in the same batch too, and not what comes after it."""
     catalog.apply([reject("a", "old"), reject("b", "kept")], collection=CARD)
-    edits = [reject("a", "before"), ItemDelete("a"), reject("c", "before"), ItemDelete("c"), reject("c", "after")]
+    edits: list[Edit] = [
+        reject("a", "before"),
+        ItemDelete("a"),
+        reject("c", "before"),
+        ItemDelete("c"),
+        reject("c", "after"),
+    ]
     catalog.apply(edits, collection=CARD)
     assert [(r.item_id, r.code) for _, r in catalog.rejections()] == [("b", "kept"), ("c", "after")]
 

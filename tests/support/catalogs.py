@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy import Select
+from sqlalchemy.dialects import sqlite
 
 from nitari.catalog.base import (
     Catalog,
@@ -103,3 +105,13 @@ def vectors_by_key(catalog: Catalog) -> dict[int, FloatArray]:
     for keys, vectors in catalog.vectors(collection=COLLECTION.name):
         found.update(zip((int(key) for key in keys), vectors, strict=True))
     return found
+
+
+def query_plan(catalog: SqlCatalog, statement: Select[*tuple[object, ...]]) -> list[str]:
+    """SQLite's steps for a statement."""
+    compiled = statement.compile(dialect=sqlite.dialect())
+    text = str(compiled)
+    for name in compiled.binds:
+        text = text.replace(f"(__[POSTCOMPILE_{name}])", "(1, 2)")
+    with catalog._database.read() as connection:
+        return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", (1,) * text.count("?"))]

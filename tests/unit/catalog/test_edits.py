@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from nitari.catalog.base import ChangeKind, ItemDelete, ItemPut
+from nitari.catalog.base import ChangeKind, Edit, ItemDelete, ItemPut
 from nitari.catalog.codec import encode_attributes, encode_features, encode_texts
 from nitari.catalog.edits import (
     ImagePlan,
@@ -71,7 +71,7 @@ def test_staying() -> None:
 def test_rounds() -> None:
     """A round holds each item once, all edits come in order, and rejections are none of its business."""
     a, b = put("a", photo("1", "d1")), put("b", photo("1", "d1"))
-    edits = [a, reject("a", "x"), b, ItemDelete("a"), a, reject("a"), ItemDelete("b")]
+    edits: list[Edit] = [a, reject("a", "x"), b, ItemDelete("a"), a, reject("a"), ItemDelete("b")]
     assert list(rounds(edits)) == [[a, b], [ItemDelete("a")], [a, ItemDelete("b")]]
     assert list(rounds([])) == []
 

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Select
-from sqlalchemy.dialects import sqlite
 
-from nitari.catalog import rows, sql
+from nitari.catalog import sql
 from nitari.catalog.sql import SqlCatalog
 from nitari.errors import StateError
-from support.catalogs import COLLECTION, photo, put, ready
+from support.catalogs import COLLECTION, photo, put, query_plan, ready
 
 
 @pytest.fixture
@@ -27,25 +25,8 @@ def catalog(tmp_path: Path) -> Iterator[SqlCatalog]:
 @pytest.mark.parametrize("statement", ["_INDEXED", "_INDEXED_SOME", "_VECTORS", "_VECTORS_SOME", "_CHANGES"])
 def test_streams_are_not_sorted(catalog: SqlCatalog, statement: str) -> None:
     """What is streamed comes from the indexes in order: a sort would hold the whole catalog before the first row."""
-    steps = plan(catalog, getattr(sql, statement))
+    steps = query_plan(catalog, getattr(sql, statement))
     assert not [step for step in steps if "TEMP B-TREE" in step], steps
-
-
-@pytest.mark.parametrize("statement", ["_ITEMS", "_IMAGE_WITH_DIGEST", "_FEATURES", "_REGIONS", "_VIEWS"])
-def test_look_ups_use_indexes(catalog: SqlCatalog, statement: str) -> None:
-    """What is asked for a few rows never reads a whole table."""
-    steps = plan(catalog, getattr(rows, statement))
-    assert not [step for step in steps if step.startswith("SCAN")], steps
-
-
-def plan(catalog: SqlCatalog, statement: Select[*tuple[object, ...]]) -> list[str]:
-    """SQLite's steps for a statement."""
-    compiled = statement.compile(dialect=sqlite.dialect())
-    text = str(compiled)
-    for name in compiled.binds:
-        text = text.replace(f"(__[POSTCOMPILE_{name}])", "(1, 2)")
-    with catalog._database.read() as connection:
-        return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", (1,) * text.count("?"))]
 
 
 def test_identity(catalog: SqlCatalog, tmp_path: Path) -> None:
