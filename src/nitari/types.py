@@ -52,7 +52,7 @@ class Box:
         if not (0.0 <= self.x1 < self.x2 <= 1.0 and 0.0 <= self.y1 < self.y2 <= 1.0):
             raise UsageError(
                 f"box [{self.x1}, {self.y1}, {self.x2}, {self.y2}] is not a rectangle inside the image",
-                remedy="give [x1, y1, x2, y2], shares of width and height, with 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1",
+                remedy="give [x1, y1, x2, y2], shares of width and height, 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1",
                 code="box",
             )
 

@@ -16,7 +16,7 @@ ROOT = Path(nitari.__file__).parent
 HEAVY = ("onnxruntime", "onnx", "faiss", "sqlalchemy", "fastapi", "PIL", "httpx", "pydantic", "rich")
 CPU_BUDGET_S = 0.2
 
-LEAVES = {"nitari", "nitari.types", "nitari.errors"}
+LEAVES = {"nitari", "nitari.types", "nitari.errors", "nitari.keymap"}
 STAGES = ("catalog", "images", "regions", "embeddings", "index")
 BASES = {f"nitari.{stage}.base" for stage in STAGES}
 
@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "types": set(),
     "errors": set(),
     "raster": set(),
+    "keymap": set(),
     "settings": set(),
     "catalog": set(),
     "images": {"nitari.raster"},
@@ -41,12 +42,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server": BASES | {"nitari.search", "nitari.ingest", "nitari.extract"},
 }
 # wiring names every adapter; the command line sits on top of everything.
-FREE = ("wiring", "cli")
+FREE = ("wiring", "cli", "__main__")
 
 # One third-party library, one place (numpy excepted). Where a library has two, the reason stands beside it.
 LIBRARY_HOMES: dict[str, set[str]] = {
-    "PIL": {"raster.py"},
+    "PIL": {"raster.py", "samples/drawn/canvas.py"},  # the drawn sample strokes shapes, which photos never need
     "simplejpeg": {"images/decode.py"},
+    "pi_heif": {"images/heic.py"},
+    "httpcore": {"images/network.py"},
     "onnxruntime": {"runtimes/onnx.py"},
     "faiss": {"index/faiss.py"},
     "ir_measures": {"evaluate/measures.py"},

@@ -324,7 +324,7 @@ class Catalog(Protocol):
         ...
 
     def vectors(self, *, collection: str, keys: KeyArray | None = None) -> Iterator[tuple[KeyArray, FloatArray]]:
-        """Vectors in batches: int64 ``[n]``, float32 ``[n, dim]`` unit rows, by ascending key; all of them if ``None``."""
+        """Vectors in batches: int64 ``[n]``, float32 ``[n, dim]`` unit rows, by ascending key; all if ``None``."""
         ...
 
     def seq(self) -> int:

@@ -10,7 +10,8 @@ import click
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from nitari.cli.output import CommandContext, err, is_terminal, json_option, print_json
-from nitari.samples.sample import ITEMS, get_sample
+from nitari.samples.drawn.catalog import ITEMS
+from nitari.samples.sample import get_sample
 
 
 @click.command("sample")

@@ -101,7 +101,7 @@ class LowLevelDescriptor:
 
 
 def lab_of(pixels: ByteArray) -> FloatArray:
-    """From sRGB, uint8 ``[h, w, 3]`` to CIE L*a*b* (D65) float32 of the same shape: L* 0-100, a* and b* about -100-100."""
+    """From sRGB, uint8 ``[h, w, 3]``, to CIE L*a*b* (D65), float32 of that shape: L* 0-100, a* and b* about +-100."""
     xyz = _LINEAR[pixels] @ _TO_XYZ.T
     f = np.where(xyz > _EPSILON, np.cbrt(xyz), (_KAPPA * xyz + 16) / 116).astype(np.float32)
     x, y, z = f[..., 0], f[..., 1], f[..., 2]

@@ -155,8 +155,8 @@ def flat(feed: Feed, folder: Path, *, count: int = FLAT_QUERIES) -> EvalProtocol
 def qrels(feed: Feed, folder: Path) -> EvalProtocol:
     """Your own queries: ``queries.csv`` and, if there, ``qrels.txt`` beside the feed.
 
-    GalleryFeed: every item with all its photos. A query's ``exclude`` column takes items out of the ranking and out of the
-    judgments. The table by category follows the column ``category`` of ``queries.csv`` or, without it, the
+    Gallery: every item with all its photos. A query's ``exclude`` column takes items out of the ranking and out of
+    the judgments. The table by category follows the column ``category`` of ``queries.csv`` or, without it, the
     ``product_type`` of the query's most relevant item.
     """
     entries = list(feed.read())

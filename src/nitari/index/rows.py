@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitari.errors import NotFoundError, StateError
-from nitari.index.keymap import ABSENT, KeyMap
+from nitari.keymap import ABSENT, KeyMap
 from nitari.types import FloatArray, KeyArray
 
 _KEYS_FILE = "keys.npy"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitari.catalog.base import IndexedItem
-from nitari.index.keymap import ABSENT, KeyMap
+from nitari.keymap import ABSENT, KeyMap
 from nitari.search.columns import Columns, OrdinalArray, Row
 from nitari.search.growing import Growing
 from nitari.types import BoolArray, Box, Hit, KeyArray

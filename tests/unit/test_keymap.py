@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nitari.index.keymap import ABSENT, KeyMap
+from nitari.keymap import ABSENT, KeyMap
 
 _KEYS = st.integers(-(2**63), 2**63 - 1) | st.integers(0, 30)
 
