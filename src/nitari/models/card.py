@@ -167,7 +167,7 @@ class Card:
     Args:
         name: Lower-case letters, digits, ``. _ -``; also the collection's name.
         revision: Changes whenever the vectors do.
-        kind: ``embedder`` (image -> vector), ``saliency`` (image -> mask) or ``composite`` (several embedders).
+        kind: ``embedder`` (image -> vector), ``saliency`` (image -> mask) or ``composite`` (several parts).
         description: For people.
         license: SPDX expression of the weights' license.
         origin: Where the weights come from originally, with the grounds for the license.

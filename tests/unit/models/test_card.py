@@ -40,18 +40,23 @@ def test_built_in_cards(path: Path) -> None:
 
 
 def test_the_cards_that_are_promised() -> None:
-    """The documented cards are there, and the default is two networks side by side."""
+    """The documented cards are there, the default is a network and a descriptor, and there are two networks in one."""
     found = find_cards(None)
     promised = (
         "efficientnet-lite0",
         "mobilenet-v2",
+        "efficientnet-lite0-mobilenet-v2",
         "fashion-baseline",
         "u2netp",
         "siglip2-b16",
         "marqo-fashion-siglip",
     )
     assert set(promised) <= set(found)
-    both = read_card(found["fashion-baseline"])
+    default = read_card(found["fashion-baseline"])
+    assert default.parts == (Part("efficientnet-lite0"), Part("lowlevel-300", 0.3, descriptor_dim=300))
+    assert [part.is_descriptor for part in default.parts] == [False, True]
+    assert default.dim == read_card(found["efficientnet-lite0"]).dim + 300
+    both = read_card(found["efficientnet-lite0-mobilenet-v2"])
     assert both.parts == (Part("efficientnet-lite0"), Part("mobilenet-v2"))
     assert both.dim == sum(read_card(found[part.name]).dim for part in both.parts)
 
@@ -93,6 +98,7 @@ def test_defaults_and_values(tmp_path: Path) -> None:
         ('filter = "bicubic"', 'filter = "nearest"', r"input.filter is 'nearest', expected one of bilinear, bicubic"),
         ('fit = "stretch"', 'fit = "pad"', r"input.fit is 'pad', expected one of stretch, letterbox, crop"),
         ("nonnegative = true", 'nonnegative = "yes"', r"output.nonnegative is 'yes', expected true or false"),
+        ("nonnegative = true", 'pooling = "gem"', r"output.pooling is 'gem', expected another one, or nonnegative"),
         (SOURCE, "", r"weights\[0\] is none of them, expected exactly one of path, wheel, url, hub"),
         (SOURCE, f'{SOURCE}\nurl = "https://x/y"', r"weights\[0\] is path, url, expected exactly one"),
         (SOURCE, 'wheel = "net>=1"\nfile = "x"\nsha256 = "0"', r"weights\[0\].sha256 is '0', expected 64 hex digits"),
@@ -136,6 +142,10 @@ def test_wrong_composites(tmp_path: Path) -> None:
         read_card(write(tmp_path, f'{head}\n[[parts]]\nname = "a"\nweight = 0'))
     with pytest.raises(ModelError, match="input is a key that means nothing here"):
         read_card(write(tmp_path, f'{head}\n[input]\n[[parts]]\nname = "a"'))
+    with pytest.raises(ModelError, match=r"parts\[0\].dim is missing here, expected a whole number"):
+        read_card(write(tmp_path, f'{head}\n[[parts]]\ndescriptor = "a"'))
+    with pytest.raises(ModelError, match=r"name is a key that means nothing here"):
+        read_card(write(tmp_path, f'{head}\n[[parts]]\ndescriptor = "a"\ndim = 3\nname = "b"'))
     card = read_card(write(tmp_path, f'{head}\n[[parts]]\nname = "a"'))
     with pytest.raises(ModelError, match="no input of its own"):
         _ = card.network_input
