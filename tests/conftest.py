@@ -49,10 +49,10 @@ def model_cache() -> Path:
 
 @pytest.fixture(scope="session")
 def model_store(model_cache: Path, missing: Callable[[str], None]) -> ModelStore:
-    """A store with the networks of the default configuration in it, pulled if need be."""
+    """A store with the networks of the built-in baseline cards in it, pulled if need be."""
     store = ModelStore(cache=model_cache)
     try:
-        for name in ("fashion-baseline", "u2netp"):
+        for name in ("fashion-baseline", "efficientnet-lite0-mobilenet-v2", "u2netp"):
             store.networks(store.card(name))
     except ModelError as exc:
         missing(f"the default models cannot be pulled: {exc}")
