@@ -21,8 +21,8 @@ from nitari.types import Box, Item, Rejection
 FLAT_QUERIES = 1500
 CATEGORY = "product_type"
 SELLER = "seller_id"
-ITEM_ID = "id"
-"""What a filter calls an item's id: the feed's column."""
+ITEM_ID = "item_id"
+"""What a filter calls an item's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class EvalProtocol:
 def luma(feed: Feed, folder: Path) -> EvalProtocol:
     """Back view to front view: does the photo of a garment's back find its style?
 
-    Queries: each item's first further photo with ``_back`` in its file name. GalleryFeed: the main photo of every item.
+    Queries: each item's first further photo with ``_back`` in its file name. Gallery: the main photo of every item.
     Relevant: every item of the query's ``item_group_id``, itself included (its main photo is another photo).
     """
     entries = list(feed.read())
@@ -122,7 +122,7 @@ def luma(feed: Feed, folder: Path) -> EvalProtocol:
 def flat(feed: Feed, folder: Path, *, count: int = FLAT_QUERIES) -> EvalProtocol:
     """Private seller's photo to the same kind of garment from other sellers.
 
-    Queries: the main photos of the first ``count`` items by SHA-256 (hex) of the id. GalleryFeed: the other items.
+    Queries: the main photos of the first ``count`` items by SHA-256 (hex) of the id. Gallery: the other items.
     Relevant: the same ``product_type``. The query seller's items are filtered out: one seller photographs many garments
     on one carpet, and finding the carpet is no merit.
     """

@@ -1,14 +1,10 @@
-"""Where Pillow fills polygons, draws lines and writes JPEG files for the drawn catalog."""
+"""Where Pillow fills polygons and draws lines for the drawn catalog."""
 
 from __future__ import annotations
-
-from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-
-from nitari.types import ByteArray
 
 SUPERSAMPLE = 4
 
@@ -39,13 +35,6 @@ def draw_lines(lines: list[NDArray[np.float64]], width: float, size: tuple[int, 
             for x, y in (points[0], points[-1]):
                 draw.ellipse((x - thick / 2, y - thick / 2, x + thick / 2, y + thick / 2), fill=255)
     return _reduced(image)
-
-
-def encode_jpeg(pixels: ByteArray, *, quality: int) -> bytes:
-    """uint8 ``[height, width, 3]`` as a baseline JPEG file, with fixed settings and no metadata."""
-    out = BytesIO()
-    Image.fromarray(pixels).save(out, "JPEG", quality=quality, subsampling=2, optimize=False, progressive=False)
-    return out.getvalue()
 
 
 def _canvas(size: tuple[int, int]) -> tuple[Image.Image, ImageDraw.ImageDraw]:

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from nitari.errors import UsageError
+from nitari.raster import encode
 from nitari.samples.drawn.assortment import KINDS, Style, seeded, styles
-from nitari.samples.drawn.canvas import encode_jpeg
 from nitari.samples.drawn.scenes import Garment, product_photo, snapshot, worn_photo
 from nitari.types import ByteArray
 
@@ -118,7 +118,7 @@ def write_catalog(
     jobs += [(item, "snapshot", folder / "queries" / f"{item.item_id}.jpg", 80) for item in asked]
 
     def draw(item: DrawnItem, kind: str, path: Path, quality: int) -> None:
-        path.write_bytes(encode_jpeg(item.photo(kind, seed), quality=quality))
+        path.write_bytes(encode(item.photo(kind, seed), "jpeg", quality=quality))
 
     window: deque[Future[None]] = deque()
     done = 0
