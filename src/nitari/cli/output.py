@@ -19,8 +19,11 @@ from nitari.types import AttributeValue
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-out = Console(highlight=False, soft_wrap=False, emoji=False)
-err = Console(stderr=True, highlight=False, emoji=False)
+# A file or a pipe has no width: tables there are not folded to that of a terminal nobody looks at.
+_PIPE_WIDTH = 240
+
+out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+err = Console(stderr=True, highlight=False, emoji=False, width=None if sys.stderr.isatty() else _PIPE_WIDTH)
 
 
 @dataclass(frozen=True, slots=True)
