@@ -170,7 +170,7 @@ def resize(
         width: Of the result, pixels, at least 1.
         height: Of the result, pixels, at least 1.
         box: ``(left, top, right, bottom)`` of the part, in pixels of ``pixels``; fractions, and less than a pixel, are
-            fine. ``None`` for all of it.
+            fine. ``None`` for all of it. At its edges the filter looks at what lies just outside.
         filter: Interpolation, as a model card names it.
 
     Returns:
@@ -195,7 +195,7 @@ def encode(pixels: ByteArray, kind: Literal["jpeg", "png", "webp"] = "jpeg", *, 
 
 
 def _array(image: Image.Image) -> ByteArray:
-    return np.array(image, dtype=np.uint8)
+    return np.asarray(image, dtype=np.uint8)  # read-only: a copy of a large photo is hundreds of megabytes
 
 
 def _simple(image: Image.Image, name: str) -> Image.Image:
@@ -220,7 +220,7 @@ def _simple(image: Image.Image, name: str) -> Image.Image:
 
 def _from_16_bit(image: Image.Image) -> Image.Image:
     """The upper byte of each gray value (Pillow's own conversion clips), transparency as alpha."""
-    values = np.asarray(image).astype(np.uint16)
+    values = np.asarray(image)  # uint16 of either byte order
     gray = Image.fromarray((values >> 8).astype(np.uint8))
     transparent = image.info.get("transparency")
     if not isinstance(transparent, int):

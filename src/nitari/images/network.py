@@ -225,7 +225,7 @@ class _CheckedBackend(httpcore.NetworkBackend):
                 remedy="check the host's name and your DNS",
                 code="dns-busy" if busy else "dns",
             ) from exc
-        addresses = [_parse(text, host) for text in found][:_MAX_ADDRESSES]
+        addresses = [_parse(text, host) for text in found]
         if not addresses:
             raise FetchError(f"host {host!r} has no address", remedy="check the host's name", code="dns")
         for address in addresses:
@@ -236,7 +236,7 @@ class _CheckedBackend(httpcore.NetworkBackend):
                     remedy="link to a public address, or set http.allow_private if you trust every link",
                     code="blocked-address",
                 )
-        return [str(address) for address in addresses]
+        return [str(address) for address in addresses[:_MAX_ADDRESSES]]
 
 
 class _TimedStream(httpcore.NetworkStream):
