@@ -97,27 +97,24 @@ class Column:
 
     def extend(self, ordinals: Sequence[int], values: Sequence[AttributeValue]) -> None:
         """Append values of rows, ``ordinals`` ascending and above those that are there."""
-        pairs: list[tuple[int, int]] = []
         known = len(self._values)
         kinds: list[int] = []
+        at: list[int] = []
+        codes: list[int] = []
         for ordinal, value in zip(ordinals, values, strict=True):
-            pairs.extend((ordinal, self._code(kind, entry, kinds)) for kind, entry in _entries(value))
+            for kind, entry in _entries(value):
+                code = self._codes_of[kind].get(entry)
+                if code is None:
+                    code = self._codes_of[kind][entry] = len(self._values)
+                    self._values.append(entry)
+                    kinds.append(kind)
+                at.append(ordinal)
+                codes.append(code)
         self._kinds.extend(kinds)
         added = zip(self._values[known:], kinds, strict=True)
         self._numbers.extend([value if kind == _NUMBER else np.nan for value, kind in added])
-        both = np.asarray(pairs, np.int32).reshape(-1, 2)
-        self._ordinals.extend(both[:, 0])
-        self._codes.extend(both[:, 1])
-
-    def _code(self, kind: int, entry: Any, kinds: list[int]) -> int:
-        """The code of a vocabulary entry; a new one is added, and its kind noted in ``kinds``."""
-        codes = self._codes_of[kind]
-        code = codes.get(entry)
-        if code is None:
-            code = codes[entry] = len(self._values)
-            self._values.append(entry)
-            kinds.append(kind)
-        return code
+        self._ordinals.extend(at)
+        self._codes.extend(codes)
 
     def where(self, test: Test, start: int, count: int) -> BoolArray:
         """Which of the rows ``start``..``count`` pass: bool ``[count - start]``."""
@@ -209,11 +206,13 @@ class Column:
 
     def summary(self, alive: BoolArray) -> AttributeSummary:
         """What the rows in ``alive`` have here."""
-        counts = self.counts(alive)
-        used = np.flatnonzero(counts)
-        kinds = {_KIND_NAMES[kind] for kind in self._kinds.view[used].tolist()}
         ordinals = self._ordinals.view
-        items = np.unique(ordinals[alive[ordinals]]).size
+        chosen = alive[ordinals]
+        ordinals = ordinals[chosen]
+        used = np.flatnonzero(np.bincount(self._codes.view[chosen], minlength=1))
+        kinds = {_KIND_NAMES[kind] for kind in self._kinds.view[used].tolist()}
+        # Ordinals ascend, so each item begins where they change.
+        items = np.count_nonzero(np.diff(ordinals)) + bool(ordinals.size)
         return AttributeSummary(tuple(sorted(kinds)), int(items), int(used.size))
 
     def kept(self, alive: BoolArray, renumbered: OrdinalArray) -> Column:
@@ -337,7 +336,8 @@ class Columns:
 
     def group_count(self, alive: BoolArray) -> int:
         """How many groups the rows in ``alive`` belong to."""
-        return int(np.unique(self.groups(np.flatnonzero(alive).astype(np.int32))).size)
+        groups = self.groups(np.flatnonzero(alive).astype(np.int32))
+        return int(np.count_nonzero(np.bincount(groups, minlength=1)))
 
     def kept(self, alive: BoolArray, renumbered: OrdinalArray) -> Columns:
         """A store of the rows in ``alive`` only.
@@ -356,13 +356,11 @@ class Columns:
 
 def _entries(value: AttributeValue) -> Iterable[tuple[int, Any]]:
     """A value as vocabulary entries."""
-    if isinstance(value, bool):
-        return ((_BOOLEAN, value),)
     if isinstance(value, str):
         return ((_TEXT, value),)
     if isinstance(value, tuple):
         return [(_ELEMENT, element) for element in value] or ((_EMPTY_LIST, ()),)
-    return ((_NUMBER, float(value)),)
+    return ((_BOOLEAN, value),) if isinstance(value, bool) else ((_NUMBER, float(value)),)
 
 
 _COMPARE_NUMBERS: Mapping[str, Any] = {
