@@ -1,0 +1,64 @@
+"""``nitari eval`` in the default configuration, on the real catalogs and on a drawn one: what we promise."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nitari.evaluate.qrels import read_run
+
+MEASURES = ["Success@1", "Success@5", "Success@10", "P@1", "P@10", "mAP", "nDCG@10"]
+
+
+def evaluate(home: Path, protocol: str, folder: Path, *options: str) -> dict[str, Any]:
+    """What ``nitari eval PROTOCOL FOLDER --json`` prints."""
+    command = [sys.executable, "-m", "nitari", "--home", str(home), "eval", protocol, str(folder), "--json", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    for measure in found["measures"].values():
+        assert measure["low"] <= measure["value"] <= measure["high"]
+    return found
+
+
+def value(found: dict[str, Any], measure: str) -> float:
+    """A measure's mean."""
+    return float(found["measures"][measure]["value"])
+
+
+def test_luma_back_views_find_their_style(tmp_path: Path, data_dir: Path, model_store: object) -> None:
+    """145 back views over the main photos of 461 items: Success@1 >= .55, Success@5 >= .80; the run says the same."""
+    found = evaluate(tmp_path, "luma", data_dir / "luma", "--run", str(tmp_path / "run.txt"))
+    assert list(found["measures"]) == MEASURES
+    assert (found["queries"], found["judged"], found["failed"], found["gallery"]["items"]) == (145, 145, 0, 461)
+    assert value(found, "Success@1") >= 0.55
+    assert value(found, "Success@5") >= 0.80
+    run = read_run(tmp_path / "run.txt")
+    assert len(run) == 145
+    assert all(len(ranking) == 461 for ranking in run.values())
+    assert evaluate(tmp_path, "luma", data_dir / "luma")["measures"] == found["measures"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_flat_photos_find_their_type(tmp_path: Path, data_dir: Path, model_store: object) -> None:
+    """1,500 photos over 3,596 of other sellers: P@1 >= .68."""
+    found = evaluate(tmp_path, "flat", data_dir / "flat")
+    assert (found["queries"], found["failed"], found["gallery"]["items"]) == (1500, 0, 3596)
+    assert value(found, "P@1") >= 0.68
+
+
+def test_drawn_snapshots_find_their_item(tmp_path: Path, model_store: object) -> None:
+    """A drawn catalog evaluates offline with its own queries and judgments, and most snapshots find their style."""
+    command = [sys.executable, "-m", "nitari", "sample", "drawn", str(tmp_path / "drawn"), "--items", "48"]
+    subprocess.run(command, capture_output=True, check=True)
+    found = evaluate(tmp_path / "home", "qrels", tmp_path / "drawn", "--details")
+    assert (found["queries"], found["judged"], found["failed"], found["gallery"]["items"]) == (24, 24, 0, 48)
+    assert value(found, "Success@5") >= 0.80
+    assert len(found["per_query"]) == 24
+    assert sum(entry["queries"] for entry in found["categories"].values()) == 24

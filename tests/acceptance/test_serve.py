@@ -1,0 +1,170 @@
+"""`nitari serve`, a real server: photos in, hits out; edits of another process are seen; it stops when told to."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from support.shop import Shop, make_shop, write_photo
+
+MAX_BODY = 50_000
+FAST = {
+    "NITARI__SERVER__MAX_BODY_BYTES": str(MAX_BODY),
+    "NITARI__MODELS__EMBEDDER": "mobilenet-v2",
+    "NITARI__EXTRACT__REGIONS": "whole",
+    "NITARI__EXTRACT__VIEWS": "whole",
+}
+PATIENCE_S = 30
+
+
+@dataclass
+class Served:
+    """A shop, its home and a client of the server over it."""
+
+    shop: Shop
+    home: Path
+    client: httpx.Client
+
+    def photo(self, number: int) -> bytes:
+        """A catalog photo's bytes."""
+        return (self.shop.folder / "images" / f"{number:04}-0.jpg").read_bytes()
+
+    def import_again(self) -> None:
+        """Import the shop, in another process."""
+        run_cli(self.home, "import", str(self.shop.write()))
+
+
+def run_cli(home: Path, *words: str) -> None:
+    """A command that must succeed."""
+    command = [sys.executable, "-m", "nitari", "--home", str(home), *words]
+    subprocess.run(command, check=True, env=os.environ | FAST, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, model_store: object) -> Iterator[Served]:
+    """A server on a free loopback port, stopped by its own pid."""
+    folder = tmp_path_factory.mktemp("serve")
+    shop, home = make_shop(folder / "shop", 12), folder / "home"
+    run_cli(home, "import", str(shop.folder))
+    command = [sys.executable, "-m", "nitari", "--home", str(home), "serve", "--port", "0"]
+    with subprocess.Popen(command, env=os.environ | FAST, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        found = re.search(r"serving 12 items on (http://127\.0\.0\.1:\d+)", line)
+        assert found, line
+        with httpx.Client(base_url=found[1], timeout=PATIENCE_S) as client:
+            yield Served(shop, home, client)
+        process.send_signal(signal.SIGTERM)
+        process.stdout.close()
+        assert process.wait(timeout=PATIENCE_S) in (0, -signal.SIGTERM)
+
+
+def test_photo_as_the_body(served: Served) -> None:
+    """A raw image body finds its item; options go in the query string."""
+    response = served.client.post(
+        "/v1/search",
+        params={"options": json.dumps({"k": 2})},
+        content=served.photo(3),
+        headers={"Content-Type": "image/jpeg"},
+    )
+    assert response.status_code == 200
+    body = response.json()
+    assert body["hits"][0]["item_id"] == "i0003"
+    assert len(body["hits"]) == 2
+    assert {"decode", "embed", "search", "total"} <= set(body["timing_ms"])
+
+
+def test_photo_in_a_form(served: Served) -> None:
+    """A form with a photo and options finds the same."""
+    response = served.client.post(
+        "/v1/search", files={"photo": served.photo(3)}, data={"options": '{"k": 3, "region": [0, 0, 1, 1]}'}
+    )
+    assert response.status_code == 200
+    assert response.json()["hits"][0]["item_id"] == "i0003"
+
+
+def test_json_queries(served: Served) -> None:
+    """By item, by liked items, by vector of the wrong width."""
+    hits = served.client.post("/v1/search", json={"item_id": "i0003", "k": 20}).json()["hits"]
+    assert len(hits) == 11
+    liked = served.client.post("/v1/search", json={"liked": ["i0001"], "disliked": ["i0002"], "k": 20}).json()["hits"]
+    assert len(liked) == 10
+    wrong = served.client.post("/v1/search", json={"vector": [1.0, 0.0]})
+    assert wrong.status_code == 400
+    assert "1280" in wrong.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ({"content": b"<html>", "headers": {"Content-Type": "image/jpeg"}}, 422),
+        ({"content": b"", "headers": {"Content-Type": "image/png"}}, 422),
+        ({"json": {"item_id": "nope"}}, 404),
+        ({"json": {}}, 400),
+        ({"json": {"item_id": "i0001", "k": 0}}, 422),
+        ({"json": {"item_id": "i0001", "filter": {"a": {"gtr": 1}}}}, 400),
+        ({"json": {"url": "http://127.0.0.1:9/x.jpg"}}, 400),
+        ({"json": {"url": "file:///etc/passwd"}}, 400),
+        ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 422),
+        ({"content": b"x", "headers": {"Content-Type": "text/plain"}}, 415),
+        ({"data": {"options": "{}"}, "files": {"other": b"x"}}, 400),
+    ],
+)
+def test_mistakes_are_problem_documents(served: Served, request_: dict[str, object], status: int) -> None:
+    """Each wrong request gets its own 4xx, as RFC 9457 wants it."""
+    response = served.client.post("/v1/search", **request_)  # type: ignore[arg-type]  # as the table has it
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    body = response.json()
+    assert body["status"] == status
+    assert body["detail"]
+
+
+def test_too_large_a_body(served: Served) -> None:
+    """A body over the cap is refused, whether its length was declared or not."""
+    too_large = b"x" * (MAX_BODY + 1)
+    headers = {"Content-Type": "image/jpeg"}
+    assert served.client.post("/v1/search", content=too_large, headers=headers).status_code == 413
+    assert served.client.post("/v1/search", content=iter([too_large]), headers=headers).status_code == 413
+
+
+def test_health(served: Served) -> None:
+    """Alive and ready, and ready says of what."""
+    assert served.client.get("/livez").json() == {"status": "ok"}
+    assert served.client.get("/readyz").json()["collection"] == "mobilenet-v2"
+
+
+def test_edits_of_another_process_are_seen(served: Served) -> None:
+    """A new price, a new photo and a new item come through without a restart."""
+    served.shop.rows["i0007"]["price"] = "77.00 USD"
+    write_photo(served.shop.folder / "images" / "new.jpg", 4242)
+    served.shop.put("fresh", photos=["images/new.jpg"])
+    served.import_again()
+    deadline = time.monotonic() + PATIENCE_S
+    while served.client.get("/readyz").json()["items"] < 13:
+        assert time.monotonic() < deadline, "the new item never came"
+        time.sleep(0.05)  # polling, not a promise
+    photo = (served.shop.folder / "images" / "new.jpg").read_bytes()
+    found = served.client.post("/v1/search", content=photo, headers={"Content-Type": "image/jpeg"}).json()
+    assert found["hits"][0]["item_id"] == "fresh"
+    filtered = served.client.post("/v1/search", json={"item_id": "fresh", "filter": {"price": 77}}).json()
+    assert [hit["item_id"] for hit in filtered["hits"]] == ["i0007"]
+
+
+def test_other_addresses_are_refused(served: Served) -> None:
+    """Without authentication, the server stays on this machine."""
+    command = [sys.executable, "-m", "nitari", "--home", str(served.home), "serve", "--host", "0.0.0.0"]  # noqa: S104
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | FAST, check=False)
+    assert done.returncode == 5
+    assert "no authentication" in done.stderr
