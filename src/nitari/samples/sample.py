@@ -85,6 +85,7 @@ def get_sample(
         return Sample(name, folder, stamp["origin"], stamp["license"], fresh=False)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / STAMP).write_text(json.dumps({**stamp, "complete": False}, indent=2) + "\n", encoding="utf-8")
+    (folder / "feed.csv").unlink(missing_ok=True)  # whoever sees one sees a whole catalog
 
     def told(unit: str) -> Callable[[int, int], None] | None:
         return None if on_progress is None else lambda done, total: on_progress(done, total, unit)

@@ -25,6 +25,13 @@ WALLS: tuple[Color, ...] = (
     (236, 226, 200),
     (196, 206, 212),
 )
+FRAMES = {
+    "top": (-2.1, -0.95, 2.1, 4.6),
+    "dress": (-2.3, -0.95, 2.3, 5.4),
+    "bottom": (-2.3, 0.55, 2.3, 6.9),
+    "hat": (-2.2, -1.9, 2.4, 4.2),
+}
+"""What a photo of someone who wears it shows: ``x1, y1, x2, y2`` in body units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +68,7 @@ def worn_photo(garment: Garment, generator: np.random.Generator) -> ByteArray:
     wall: Field = np.array(WALLS[int(generator.integers(len(WALLS)))], dtype=np.float32) / np.float32(255)
     if garment.wear == "shelf":
         return _shelf(garment, wall, generator)
-    frames = {
-        "top": (-2.1, -0.95, 2.1, 4.6),
-        "dress": (-2.3, -0.95, 2.3, 5.4),
-        "bottom": (-2.3, 0.55, 2.3, 6.9),
-        "hat": (-2.2, -1.9, 2.4, 4.2),
-    }
-    place = _fitted(frames[garment.wear], fill=1.0, angle=float(generator.uniform(-3, 3)))
+    place = _fitted(FRAMES[garment.wear], fill=1.0, angle=float(generator.uniform(-3, 3)))
     layer = Layer(SIZE, place, folds=0.065, generator=generator)
     for parts in _dressed(garment):
         layer.paint(parts, {**people, **garment.wardrobe})
