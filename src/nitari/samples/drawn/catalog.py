@@ -14,7 +14,8 @@ import numpy as np
 
 from nitari.errors import UsageError
 from nitari.raster import encode
-from nitari.samples.drawn.assortment import KINDS, Style, seeded, styles
+from nitari.samples.drawn.assortment import Style, seeded, styles
+from nitari.samples.drawn.kinds import KINDS
 from nitari.samples.drawn.scenes import Garment, product_photo, snapshot, worn_photo
 from nitari.types import ByteArray
 

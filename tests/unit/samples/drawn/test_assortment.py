@@ -6,19 +6,9 @@ from itertools import islice
 
 import pytest
 
-from nitari.samples.drawn.assortment import COLORS, KINDS, WORDS, seeded, styles
-from nitari.samples.drawn.fabric import PATTERNS
-from nitari.samples.drawn.scenes import FRAMES
+from nitari.samples.drawn.assortment import seeded, styles
+from nitari.samples.drawn.kinds import KINDS
 from nitari.samples.drawn.shapes import bounds
-
-
-def test_every_kind_is_well_formed() -> None:
-    """At least a dozen kinds; each with known patterns and a known way to wear it."""
-    assert len({kind.name for kind in KINDS}) == len(KINDS) >= 12
-    for kind in KINDS:
-        assert set(kind.patterns) <= set(PATTERNS) == set(WORDS)
-        assert kind.wear in (*FRAMES, "shelf")
-        assert kind.cuts
 
 
 def test_styles_differ_and_repeat_exactly() -> None:
@@ -48,11 +38,3 @@ def test_every_garment_has_what_it_is_painted_with(number: int) -> None:
 def test_seeds_depend_on_all_words() -> None:
     """Generators differ where a word does."""
     assert seeded("a", 1).integers(2**60) == seeded("a", 1).integers(2**60) != seeded("a", 2).integers(2**60)
-
-
-def test_colors_are_told_apart() -> None:
-    """No two colors of the shop look the same."""
-    colors = list(COLORS.values())
-    for index, one in enumerate(colors):
-        for other in colors[:index]:
-            assert sum(abs(a - b) for a, b in zip(one, other, strict=True)) > 25

@@ -10,8 +10,8 @@ import pytest
 from nitari.catalog.feed import open_feed
 from nitari.errors import UsageError
 from nitari.evaluate.protocols import qrels
-from nitari.samples.drawn.assortment import KINDS
 from nitari.samples.drawn.catalog import COLORS, COLUMNS, ITEMS, assortment, write_catalog
+from nitari.samples.drawn.kinds import KINDS
 from support.feeds import read
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nitari.samples.drawn.assortment import KINDS, Style, styles
+from nitari.samples.drawn.assortment import Style, styles
 from nitari.samples.drawn.catalog import DrawnItem
+from nitari.samples.drawn.kinds import KINDS
 from nitari.samples.drawn.scenes import SIZE
 from nitari.types import ByteArray
 
