@@ -148,8 +148,7 @@ def skirt(cut: SkirtCut) -> tuple[Part, ...]:
         parts += [Stroke(line, 0.03, opacity=0.5), Stroke(line + np.array([0.035, 0]), 0.03, "shine", 0.35)]
     if cut.wrap:
         edge = Outline(-0.30, y + 0.2).bend((0.2, 2.6), (0.42, cut.length + drop)).points()
-        over = np.concatenate([edge, body[(body[:, 1] > cut.length - 0.02) & (body[:, 0] > 0.42)], [[0.6, y + 0.2]]])
-        parts += [Stroke(edge, 0.05, opacity=0.5)] if len(over) else []
+        parts.append(Stroke(edge, 0.05, opacity=0.5))
     if cut.buttons:
         parts.append(Stroke(np.array([[0.09, y + 0.2], [0.09, cut.length + drop]]), 0.02))
         for at in np.arange(y + 0.36, cut.length - 0.05, 0.3):
