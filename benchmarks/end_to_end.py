@@ -71,7 +71,9 @@ PEERS = {
     "glue-onnxruntime-faiss": Peer(
         "glue_onnxruntime_faiss.py", ("onnxruntime pillow faiss-cpu numpy",), "glue, not a product; same ONNX"
     ),
-    "clip-retrieval": Peer("clip_retrieval.py", ("torch==2.13.0 clip-retrieval setuptools<81",), "another network: CLIP ViT-B/32"),
+    "clip-retrieval": Peer(
+        "clip_retrieval.py", ("torch==2.13.0 clip-retrieval setuptools<81",), "another network: CLIP ViT-B/32"
+    ),
 }  # fmt: skip
 
 
@@ -313,6 +315,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--work", type=Path, default=Path(tempfile.gettempdir()) / "nitari-benchmarks", help="cache folder"
     )
+    parser.add_argument("--only", type=lambda text: text.split(","), help="of Nitari, only these rows")
     parser.add_argument("--json", type=Path, help="also write all figures to this file")
     given = parser.parse_args()
     if not 1 <= given.queries <= given.photos:
