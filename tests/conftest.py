@@ -14,7 +14,7 @@ from nitari.settings import load_settings
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--data DIR``: a folder that holds the sample catalogs ``luma/`` and ``flat/``."""
+    """Add ``--data=DIR``: a folder that holds the sample catalogs ``luma/`` and ``flat/``."""
     parser.addoption("--data", default=None, help="folder with the sample catalogs luma/ and flat/")
 
 
@@ -35,7 +35,7 @@ def data_dir(request: pytest.FixtureRequest, missing: Callable[[str], None]) -> 
     """The folder with the sample catalogs."""
     given = request.config.getoption("--data")
     if given is None:
-        missing("no sample catalogs: run with --data DIR (see `nitari sample --help`)")
+        missing("no sample catalogs: run with --data=DIR (see `nitari sample --help`)")
     folder = Path(str(given)).resolve()
     assert (folder / "luma" / "feed.csv").is_file(), f"{folder} holds no luma/feed.csv"
     return folder
