@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.feeds import WRITERS, read
 
 from nitari.catalog.base import FeedRow
 from nitari.catalog.feed import open_feed
 from nitari.types import Item
+from support.feeds import WRITERS, read
 
 ITEMS = (
     Item(

@@ -206,7 +206,7 @@ class RecordFeed:
 
 
 class SeenIds:
-    """Which ids a feed has had, and where first, in 16 to 32 bytes an id: an open-addressed table of 64-bit hashes.
+    """Which ids a feed has had, and where first, in 24 to 48 bytes an id: an open-addressed table of 64-bit hashes.
 
     Two ids with one hash would be taken for duplicates: 1 in 10^6 for a feed of 5 million items.
     """

@@ -69,7 +69,7 @@ class ParquetReader:
                             code="parquet",
                         )
                     yield file
-            except arrow.ArrowException as exc:
+            except (arrow.ArrowException, OSError) as exc:  # pyarrow raises both for a damaged file
                 raise FeedError(
                     f"{self._path} is a damaged Parquet file: {exc}", remedy="export it again", code="parquet"
                 ) from exc

@@ -138,8 +138,8 @@ def open_text(path: Path, encoding: str | None = None) -> io.TextIOWrapper:
 def known_encoding(name: str) -> str:
     """The name, if Python has a text codec of that name; ``utf-8`` loses a BOM, too."""
     try:
-        b"".decode(name)
-    except LookupError as exc:
+        b"\0\0\0\0".decode(name, "replace")  # no bytes at all would be decoded under any name
+    except (LookupError, ValueError) as exc:
         raise UsageError(
             f"encoding {name!r} is not known", remedy="use a Python codec's name: utf-8, cp932, latin-1, utf-16, ..."
         ) from exc
@@ -194,7 +194,7 @@ def _narrow(window: bytes, offset: int, path: Path) -> str:
     text = window.decode("utf-8", "surrogateescape")
     strange = sum("\udc80" <= char <= "\udcff" for char in text)
     proper = sum(char > "\x7f" for char in text) - strange
-    if proper >= 10 * strange:
+    if proper >= 4 * strange:
         return "utf-8"
     if _is_cp932(window):
         return "cp932"
