@@ -42,7 +42,9 @@ class ExtractSettings(_Section):
     regions: Literal["whole", "saliency"] = "saliency"
     """``saliency`` finds the product; ``whole`` takes the whole photo and is faster."""
     views: Literal["whole", "box", "mean", "both"] = "mean"
-    """What a photo is searched by: the whole photo, the product's box, the mean of both vectors, or both separately."""
+    """What a photo is searched by: the ``whole`` photo, the product's ``box``, ``both`` as separate vectors, or the
+    ``mean`` of two vectors: of the photo's center square, and of the product's box (of the whole photo where there is
+    none). See docs/accuracy.md."""
     lowlevel: bool = True
     """Whether to compute and keep the color/texture descriptor of the product region."""
 
