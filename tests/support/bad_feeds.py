@@ -123,7 +123,8 @@ ROWS = (
         "wrong-types.jsonl",
         b'{"id": true, "image_link": "a.jpg"}\n{"id": ["a", "b"], "image_link": "a.jpg"}\n'
         b'{"id": "c", "image_link": 7}\n'
-        b'{"id": "d", "image_link": "d.jpg", "price": ["1 USD", "2 USD"], "x": [[1]], "y": {"z": {"w": 1}}, "r": 1e999}',
+        b'{"id": "d", "image_link": "d.jpg", "price": ["1 USD", "2 USD"], "x": [[1]], '
+        b'"y": {"z": {"w": 1}}, "r": 1e999}',
         ("item-id", "item-id", "image-link", *("attribute",) * 4), good=("d",),
     ),
     BadFeed(

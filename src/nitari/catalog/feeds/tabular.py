@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nitari.catalog.feeds.columns import ID, IMAGE, MORE_IMAGES, TITLE, check_header, layout
-from nitari.catalog.feeds.records import MAX_RECORD, Record, shown
+from nitari.catalog.feeds.records import MAX_RECORD, Record
 from nitari.catalog.feeds.text import Lines, RecordTooLongError, count_lines, open_text, translated
 from nitari.errors import FeedError
-from nitari.types import Rejection
+from nitari.types import MAX_ID_LENGTH, Rejection, is_printable_id
 
 DELIMITERS = (",", ";", "\t", "|")
 _EXCEL_HINT = "sep="
@@ -206,4 +206,4 @@ def _likely_id(header: Sequence[str], cells: Sequence[str]) -> str | None:
     if not 0 <= position < len(cells):
         return None
     value = cells[position].strip().strip('"')
-    return value if value and value.isprintable() and len(shown(value)) <= 512 else None
+    return value if 0 < len(value) <= MAX_ID_LENGTH and is_printable_id(value) else None
