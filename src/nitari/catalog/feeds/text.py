@@ -29,7 +29,9 @@ _BOMS = (
 )
 _SAY_ENCODING = "save the feed as UTF-8, or name its encoding (encoding='latin-1', 'euc_jp', 'gb18030', ...)"
 _JAPANESE_RUN = re.compile("[^\x00-\x7f]+")
-_IDEOGRAPH = re.compile("[\u3400-\u9fff]")
+# What single accented letters turn into, and what pairs of them do: nobody writes Japanese with those.
+_LONE = re.compile("[\u3400-\u9fff｡-ﾟ]")
+_PRIVATE = re.compile("[\ue000-\uf8ff]")
 _HALF_WIDTH = re.compile("[｡-ﾟ]")
 _HALF_WIDTH_MARKS = re.compile("[｡-･]")
 
@@ -208,8 +210,8 @@ def _narrow(window: bytes, offset: int, path: Path) -> str:
 def _is_cp932(window: bytes) -> bool:
     """Whether this reads as Japanese in CP932, and not as another encoding that happens to decode.
 
-    Western text decodes to single ideographs amid Latin letters; EUC-JP and GBK decode to half-width kana mixed with
-    ideographs, or to a flood of half-width commas and dots.
+    Western text decodes to single characters amid Latin letters, or to ones that mean nothing; EUC-JP and GBK decode
+    to half-width kana mixed with ideographs, or to a flood of half-width commas and dots.
     """
     try:
         text = codecs.getincrementaldecoder("cp932")().decode(window)
@@ -217,11 +219,13 @@ def _is_cp932(window: bytes) -> bool:
         return False
     runs = list(_JAPANESE_RUN.finditer(text))
     joined = "".join(run.group() for run in runs)
+    if _PRIVATE.search(joined):
+        return False
     half = len(_HALF_WIDTH.findall(joined))
     if half > len(joined) / 2 and (half < len(joined) or len(_HALF_WIDTH_MARKS.findall(joined)) > half / 5):
         return False
     amid_latin = sum(
-        _IDEOGRAPH.fullmatch(run.group()) is not None
+        _LONE.fullmatch(run.group()) is not None
         and (text[run.start() - 1 : run.start()].isalpha() or text[run.end() : run.end() + 1].isalpha())
         for run in runs
     )

@@ -27,7 +27,7 @@ _CANONICAL = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,17})?")
 _FLOAT = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3})?")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_AMOUNT = re.compile(r"[-+]?\d[\d.,'’ ]*")
+_AMOUNT = re.compile(r"[-+]?\d[\d.,'’ ]*(?:(?<=[.,])[-–]{1,2})?")
 _TAX_NOTES = re.compile(r"[（(]?(?:税込|税抜|税別|incl\.? ?vat|inc\.? ?vat)[）)]?", re.IGNORECASE)
 # Symbols that mean one currency nearly everywhere. "kr" is three currencies: the amount is kept without one.
 _SYMBOLS = {
@@ -249,7 +249,7 @@ def price(value: RawValue) -> tuple[float, str]:
 
 def currency_of(text: str) -> str | None:
     """ISO 4217 code of what stands around an amount; empty for nothing, ``None`` for something else."""
-    word = text.strip().rstrip(".-").strip().lower()
+    word = text.strip().rstrip(".").lower()
     if not word:
         return ""
     if word in _SYMBOLS:
@@ -271,7 +271,7 @@ def decimal_of(text: str, *, decimals: int | None) -> Decimal | None:
         text: Digits with ``.``, ``,``, ``'`` or spaces.
         decimals: How many decimals are usual (prices), or ``None`` for plain numbers, where a dot is a decimal point.
     """
-    text = text.strip().replace("’", "'").replace(" ", "'").rstrip(".,'")
+    text = text.strip().rstrip("-–").replace("’", "'").replace(" ", "'").rstrip(".,'")  # 99,- is 99
     last = max(text.rfind("."), text.rfind(","))
     if last < 0:
         return _grouped(text, "'")  # 1'234 or 1 234
