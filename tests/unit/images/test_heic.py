@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,18 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
         open_heic(b"")
     assert caught.value.code == "heic-unavailable"
     assert "nitari[heic]" in caught.value.remedy
+
+
+@pytest.mark.parametrize("damage", [b"Exi\xc0", b"\xff\xff\xff\xff", b"Ex\x01f"])
+def test_item_types_that_are_not_text(damage: bytes, tmp_path: Path) -> None:
+    """An item type that is not text must never reach pi-heif 1.4, which crashes over it."""
+    pytest.importorskip("pi_heif", reason="needs the extra heic")
+    write_good_images(tmp_path)
+    data = (tmp_path / "upright.heic").read_bytes()
+    assert data.count(b"Exif\x00\x00\x00\x00\x0epitm") == 1
+    with pytest.raises(ImageError) as caught:
+        open_heic(data.replace(b"Exif\x00\x00\x00\x00\x0epitm", damage + b"\x00\x00\x00\x00\x0epitm"))
+    assert caught.value.code == "corrupt"
 
 
 def test_nothing_is_decoded_on_opening(tmp_path_factory: pytest.TempPathFactory) -> None:
