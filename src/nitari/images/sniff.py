@@ -76,6 +76,8 @@ def sniff(data: bytes) -> Kind | Unusable:
     for magic, kind in _IMAGES:
         if head.startswith(magic):
             return kind
+    if len(head) < 12 and (head[:4] == b"RIFF" or head[4:8] == b"ftyp"):
+        return Unusable("truncated", f"cut off after {len(head)} bytes", "upload or download the photo again")
     if head[:4] == b"RIFF":
         return _sniff_riff(head)
     if head[4:8] == b"ftyp":
@@ -92,7 +94,8 @@ def require_photo(data: bytes) -> Kind:
     """The kind of photo that ``data`` is.
 
     Raises:
-        ImageError: ``empty-file``, ``html-page``, ``unsupported-format`` or ``not-an-image``, saying what was found.
+        ImageError: ``empty-file``, ``html-page``, ``unsupported-format``, ``not-an-image`` or ``truncated``,
+            saying what was found.
     """
     if not data:
         raise ImageError("the file is empty (0 bytes)", remedy="upload the photo again", code="empty-file")

@@ -54,6 +54,8 @@ def test_photos(head: bytes, kind: str) -> None:
         (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "XML"),
         (b"Not found", "Not found"),
         (b"\x01\x02\x03", "01 02 03"),
+        (b"RIFF\x00\x00", "cut off after 6 bytes"),
+        (ftyp(b"avif")[:10], "cut off after 10 bytes"),
         (b"BM was bought", "BM was bought"),
     ],
 )
@@ -71,4 +73,4 @@ def test_any_bytes_are_something(data: bytes) -> None:
     if isinstance(found, Unusable):
         assert found.found
         assert found.found.isprintable()
-        assert found.code in ("html-page", "unsupported-format", "not-an-image")
+        assert found.code in ("html-page", "unsupported-format", "not-an-image", "truncated")
