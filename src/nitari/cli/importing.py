@@ -72,19 +72,21 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[ImportReport], None]]:
         TextColumn("importing"),
         BarColumn(),
         MofNCompleteColumn(),
-        TaskProgressColumn(show_speed=True),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]:.0f}/s"),
         TimeRemainingColumn(),
         TextColumn("[green]{task.fields[indexed]} indexed[/] {task.fields[unchanged]} unchanged "
                    "[red]{task.fields[rejected]} rejected[/]"),
     )  # fmt: skip
     with Progress(*columns, console=err) as progress:
-        task = progress.add_task("", total=None, indexed=0, unchanged=0, rejected=0)
+        task = progress.add_task("", total=None, rate=0.0, indexed=0, unchanged=0, rejected=0)
 
         def show(report: ImportReport) -> None:
             progress.update(
                 task,
                 total=report.total,
                 completed=report.rows,
+                rate=report.rows / report.seconds if report.seconds else 0.0,
                 indexed=report.indexed + report.updated,
                 unchanged=report.unchanged,
                 rejected=report.rejected,
