@@ -64,8 +64,11 @@ def delimited(items: Sequence[Item], delimiter: str = ",", line_end: str = "\r\n
     """A table as text."""
     names = columns(items)
     out = io.StringIO()
-    quoting = csv.QUOTE_ALL if line_end == "\r" else csv.QUOTE_MINIMAL  # which minds only the line ends it writes
-    writer = csv.writer(out, delimiter=delimiter, lineterminator=line_end, quoting=quoting)
+    # Minimal quoting minds only the line ends that it writes.
+    old_mac = line_end == "\r"
+    writer = csv.writer(
+        out, delimiter=delimiter, lineterminator=line_end, quoting=csv.QUOTE_ALL if old_mac else csv.QUOTE_MINIMAL
+    )
     writer.writerow(names)
     for item in items:
         row = fields(item) | {"additional_image_link": ",".join(item.image_links[1:])}

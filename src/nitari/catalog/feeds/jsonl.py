@@ -141,16 +141,20 @@ class _Window:
         """Decode the next element, reading on until it is whole."""
         self.peek()
         while True:
-            reason = ""
+            reason, cut_off = "is too large", False
             try:
                 value, end = self._decoder.raw_decode(self._text, self._position)
                 if end < len(self._text) or self._ended:
                     self._position = end
                     return value
+            except json.JSONDecodeError as exc:
+                reason = exc.msg
+                cut_off = exc.pos >= len(self._text.rstrip()) or exc.msg.startswith("Unterminated")
             except (ValueError, RecursionError) as exc:
-                reason = exc.msg if isinstance(exc, json.JSONDecodeError) else str(exc)
+                reason = str(exc)
             if len(self._text) - self._position > MAX_RECORD or not self._more():
-                raise self._error(path, f"element {number}: {reason or 'is too large'}")
+                ended = "; the file ends there" if self._ended and cut_off else ""
+                raise self._error(path, f"element {number}: {reason}{ended}")
 
     def _more(self) -> bool:
         """Read on, dropping what is decoded; false at the end."""
@@ -164,9 +168,8 @@ class _Window:
 
     def _error(self, path: Path, reason: str) -> FeedError:
         line = self._line + self._text.count("\n", 0, self._position)
-        ended = "; the file ends there" if self._ended else ""
         return FeedError(
-            f"{path} is broken JSON at line {line}: {reason}{ended}; the elements before it were read",
+            f"{path} is broken JSON at line {line}: {reason}; the elements before it were read",
             remedy="export it again; " + _SHAPE,
             code="json",
         )

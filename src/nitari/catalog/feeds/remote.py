@@ -82,7 +82,8 @@ class RemoteFeed:
                 target.write(piece)
 
     def _absolute(self, row: FeedRow) -> FeedRow:
-        links = tuple(dict.fromkeys(urljoin(self._url, link) for link in row.item.image_links))
+        # Links are stored and shown, so they must not inherit the feed's password.
+        links = tuple(dict.fromkeys(urljoin(self._shown, link) for link in row.item.image_links))
         return row if links == row.item.image_links else replace(row, item=replace(row.item, image_links=links))
 
 

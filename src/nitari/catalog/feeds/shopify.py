@@ -104,9 +104,8 @@ class ShopifyReader:
                 if len(product.rows) >= MAX_ROWS:
                     yield Rejection(
                         "row-count",
-                        f"product {handle!r} has more than {MAX_ROWS} rows",
+                        f"product {product.handle!r} has more than {MAX_ROWS} rows",
                         "split the product",
-                        item_id=handle,
                         location=f"line {row.line}",
                     )
                 else:
@@ -149,7 +148,7 @@ def _items(product: _Product) -> Iterator[Record]:
     rest = [photo for photo in photos if photo not in looks]
     if rest or "" in looks:
         yield _record(product, product.handle, rest or photos[:1] or own[:1], looks.get("") or variants)
-    names = _look_names(looks, variants)
+    names = _look_names({photo: looks[photo] for photo in own})
     for photo in own:
         yield _record(product, f"{product.handle}:{names[photo]}", [photo], looks[photo])
 
@@ -164,17 +163,22 @@ def _photos(rows: Sequence[dict[str, str]]) -> list[str]:
     return sorted(found, key=lambda photo: found[photo])
 
 
-def _look_names(looks: dict[str, list[dict[str, str]]], variants: Sequence[dict[str, str]]) -> dict[str, str]:
-    """For each photo, what tells its variants from the others: their color, else a SKU, else the photo's file name."""
-    names: dict[str, str] = {}
-    telling = [n for n in _OPTIONS if len(_distinct(variants, f"option{n}_value")) > 1]
-    for photo, shown in looks.items():
-        values = [_distinct(shown, f"option{n}_value") for n in telling]
-        names[photo] = "/".join(value[0] for value in values if len(value) == 1)
-    if len(set(names.values())) < len(names) or not all(names.values()):
-        for photo, shown in looks.items():
-            names[photo] = next(iter(_distinct(shown, "variant_sku")), PurePosixPath(urlsplit(photo).path).name)
-    return names
+def _look_names(looks: dict[str, list[dict[str, str]]]) -> dict[str, str]:
+    """For each photo, what tells its variants from the others: their color, else a SKU, else the photo's file name.
+
+    As few options as will do, so that an item keeps its id when its last size but one is sold out.
+    """
+    steady = [n for n in _OPTIONS if all(len(_distinct(shown, f"option{n}_value")) == 1 for shown in looks.values())]
+    for chosen in (*([n] for n in steady), steady):
+        names = {
+            photo: "/".join(_distinct(shown, f"option{n}_value")[0] for n in chosen) for photo, shown in looks.items()
+        }
+        if len(set(names.values())) == len(looks):
+            return names
+    return {
+        photo: next(iter(_distinct(shown, "variant_sku")), PurePosixPath(urlsplit(photo).path).name)
+        for photo, shown in looks.items()
+    }
 
 
 def _record(product: _Product, item_id: str, photos: Sequence[str], variants: Sequence[dict[str, str]]) -> Record:

@@ -79,7 +79,11 @@ class SqlReader:
                     no_parameters=True, stream_results=True, max_row_buffer=BATCH
                 ).exec_driver_sql(self._query)
                 if not result.returns_rows:
-                    raise FeedError(f"the query over {self._shown} yields no rows: it is no select", code="query")
+                    raise FeedError(
+                        f"the query over {self._shown} yields no rows: it is no select",
+                        remedy="give --query 'select id, image_link, ... from ...'",
+                        code="query",
+                    )
                 names = tuple(map(str, result.keys()))
                 check_header(names, f"the query over {self._shown}")
                 for number, row in enumerate(result.yield_per(BATCH), start=1):

@@ -178,7 +178,9 @@ def _reader(lines: Lines, delimiter: str) -> Iterator[list[str]]:
 
 
 def _is_row(line: str, delimiter: str, width: int) -> bool:
-    """Whether a physical line is by itself a row of this width."""
+    """Whether a physical line is by itself a row of this width, and not the end of a quoted cell."""
+    if line.count('"') % 2:
+        return False
     try:
         return len(next(csv.reader([line], delimiter=delimiter, strict=True), [])) == width > 1
     except csv.Error:

@@ -27,7 +27,7 @@ _GOOGLE = "http://base.google.com/"
 _PROSE = frozenset({"title", "description", "summary", "content"})
 _DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._:-]{1,40})[\"']")
 # What declares itself Shift_JIS holds Windows' extra characters more often than not.
-_SHIFT_JIS = frozenset({"shift_jis", "shift-jis", "sjis", "x-sjis"})
+_SHIFT_JIS = frozenset({"shift_jis", "shift-jis", "sjis", "x-sjis", "windows-31j", "ms932"})
 _NATIVE = frozenset({"utf-8", "utf-16", "utf-16-le", "utf-16-be", "us-ascii", "ascii", "iso-8859-1"})
 
 
