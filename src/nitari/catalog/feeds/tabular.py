@@ -132,7 +132,10 @@ class Table:
             "ragged-row" if cells is not None else "broken-row",
             (f"lines {line} to {last}: " if last > line else "") + reason,
             "put quotes around cells that hold the delimiter, line ends or quotes, and double the quotes inside",
-            item_id=_likely_id(header, cells if cells is not None else first_line[:4096].split(delimiter)),
+            # Lines that were lost may have been rows of other items: then no one id speaks for all of them.
+            item_id=_likely_id(header, cells or first_line[:4096].split(delimiter))
+            if cells or swallowed == 1
+            else None,
             location=f"line {line}",
         )
 
