@@ -18,6 +18,7 @@ The class says whose fault it is; the message says what was found and what was e
     │   ├── MissingExtraError an optional library is not installed
     │   └── ModelError        a model card, its weights, or their checksum
     ├── DependencyError       a service outside this process failed (HTTP 503, exit 6)
+    ├── BusyError             more is asked at a time than this process does (HTTP 503 with Retry-After, exit 6)
     └── StateError            files of our own that are damaged, or from another version (HTTP 500, exit 7)
 """
 
@@ -134,6 +135,13 @@ class DependencyError(NitariError):
     """A service outside this process (database, remote model server) failed or timed out."""
 
     default_code = "dependency"
+    exit_code = 6
+
+
+class BusyError(NitariError):
+    """More is asked at a time than this process does. Nothing was begun; the same request may be sent again."""
+
+    default_code = "busy"
     exit_code = 6
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from nitari.errors import ConfigurationError
@@ -113,8 +113,33 @@ class ServerSettings(_Section):
     """Port to bind to; 0 for any free one."""
     refresh_s: float = Field(default=0.25, gt=0)
     """How often the change log is looked at."""
+    token: SecretStr | None = Field(default=None, min_length=16)
+    """What callers send as ``Authorization: Bearer``; needed for any address beyond loopback. At least 16 characters."""
+    token_file: Path | None = None
+    """A file with the token in it, instead of ``token``: for mounted secrets."""
+    open_search: bool = False
+    """Whether searching, reading items and seeing thumbnails need no token; edits, jobs and metrics always do."""
+    insecure: bool = False
+    """Whether to bind beyond loopback without a token: everybody who reaches the port may edit the catalog."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Host names that requests may be addressed to, beside ``localhost`` and IP addresses; a leading ``*.`` stands for
+    any subdomain. Others are refused, so that no web page can reach the server under a name of its own."""
     max_body_bytes: int = Field(default=33 * 2**20, ge=1024)
     """Largest request body."""
+    workers: int = Field(default_factory=lambda: max(1, os.cpu_count() or 1), ge=1, le=256)
+    """Threads that answer queries."""
+    queue: int = Field(default=64, ge=0, le=100_000)
+    """Most requests that wait for a thread; further ones are answered 503 with ``Retry-After``."""
+    query_cache: int = Field(default=256, ge=0, le=100_000)
+    """Query photos whose vectors (never the photos) are remembered, so that a filter or a page costs no network."""
+    query_photo_days: int = Field(default=30, ge=0, le=3650)
+    """How long a query photo is kept that a shopper asked to keep for a link; 0 to refuse such requests."""
+    query_photos: int = Field(default=10_000, ge=0)
+    """Most kept query photos; the oldest go first."""
+    thumbnail_cache_bytes: int = Field(default=2**30, ge=0)
+    """Most disk space for thumbnails, bytes."""
+    facets: tuple[str, ...] = ()
+    """Attributes that the page offers as filters, in order; empty to choose by what the catalog holds."""
 
 
 class Settings(BaseSettings):

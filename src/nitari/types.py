@@ -245,6 +245,48 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class FacetValue:
+    """A value of an attribute, and how many items have it."""
+
+    value: str | float | bool
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """What the items that pass a filter have in one attribute.
+
+    Args:
+        name: The attribute.
+        values: The most frequent ones, most frequent first.
+        low: Smallest number among all items that pass, ``None`` where there is no number.
+        high: Largest number, as ``low``.
+    """
+
+    name: str
+    values: tuple[FacetValue, ...]
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """What is to be seen on a photo.
+
+    Args:
+        width: Of the upright original, pixels.
+        height: Of the upright original, pixels.
+        regions: The products found, largest first.
+        timing_ms: Milliseconds by stage (``fetch decode regions total``).
+    """
+
+    width: int
+    height: int
+    regions: tuple[Region, ...]
+    timing_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The answer to one query.
 
@@ -254,6 +296,9 @@ class Answer:
         regions: The regions found on the query photo (empty for queries without a photo).
         query_box: The box that was searched with, ``None`` for queries without a photo.
         more: True where a larger ``offset`` would bring further hits.
+        total: How many items pass the filter, whatever their score.
+        facets: Counts, in the order asked for.
+        seq: The catalog change that the answer is up to date with.
     """
 
     hits: tuple[Hit, ...]
@@ -261,3 +306,6 @@ class Answer:
     regions: tuple[Region, ...] = ()
     query_box: Box | None = None
     more: bool = False
+    total: int = 0
+    facets: tuple[Facet, ...] = ()
+    seq: int = 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from io import BytesIO
@@ -31,12 +31,16 @@ if TYPE_CHECKING:
     from nitari.runtimes.lazy import LazyModel
     from nitari.search.gallery import Gallery
     from nitari.search.searcher import Searcher
+    from nitari.server.services import Services
 
 log = logging.getLogger(__name__)
 
 SALIENCY_CARD = "u2netp"
 ORIGINALS = "originals"
 INDEXES = "index"
+JOBS = "jobs"
+THUMBNAILS = "thumbnails"
+QUERY_PHOTOS = "query-photos"
 # Items in work at a time beyond the cores: enough to hide a shop's latency, few enough to be a polite guest.
 FETCHERS = 16
 # Below this, reading vectors from the catalog is as quick as reading a snapshot of the index.
@@ -105,13 +109,18 @@ def open_ingester(settings: Settings) -> Iterator[Ingester]:
         )
 
 
-def open_searcher(settings: Settings) -> Searcher:
-    """A searcher over the home folder's catalog, up to date with it. Close it, or use it in a ``with`` statement."""
+def open_searcher(settings: Settings, *, extractor: Extractor | None = None) -> Searcher:
+    """A searcher over the home folder's catalog, up to date with it. Close it, or use it in a ``with`` statement.
+
+    Args:
+        settings: Where and how.
+        extractor: What makes vectors of query photos, where the caller has one already.
+    """
     from nitari.catalog.base import CollectionSpec
     from nitari.search.gallery import Gallery
     from nitari.search.searcher import Searcher
 
-    extractor = open_extractor(settings)
+    extractor = extractor or open_extractor(settings)
     spec = CollectionSpec(extractor.collection, extractor.dim, extractor.fingerprint)
     catalog = open_catalog(settings)
     try:
@@ -124,7 +133,56 @@ def open_searcher(settings: Settings) -> Searcher:
     except BaseException:
         catalog.close()
         raise
-    return Searcher(gallery=gallery, extractor=lambda: extractor, source=_web_source(settings))
+    return Searcher(
+        gallery=gallery,
+        extractor=lambda: extractor,
+        source=_web_source(settings),
+        remembered=settings.server.query_cache,
+    )
+
+
+@contextmanager
+def open_services(settings: Settings) -> Iterator[Services]:
+    """All that the HTTP server stands on, over one extractor and one catalog."""
+    from nitari.images.cache import OriginalsCache
+    from nitari.images.decode import ImageDecoder
+    from nitari.ingest.edit import Editor
+    from nitari.ingest.jobs import Jobs
+    from nitari.server.pictures import CatalogPictures
+    from nitari.server.query_photos import FolderQueryPhotos
+    from nitari.server.services import Services
+
+    extractor = open_extractor(settings)
+    sources = _sources(settings)
+    originals = OriginalsCache(settings.home / ORIGINALS)
+    decoder = ImageDecoder(max_bytes=settings.images.max_bytes, max_pixels=settings.images.max_pixels)
+    with ExitStack() as stack:
+        catalog = stack.enter_context(open_catalog(settings))
+        searcher = stack.enter_context(open_searcher(settings, extractor=extractor))
+        source = stack.enter_context(closing(sources(None)))
+        editor = Editor(
+            catalog=catalog,
+            extractor=extractor,
+            source=source,
+            originals=originals,
+            workers=settings.ingest.workers,
+        )
+        jobs = stack.enter_context(Jobs(folder=settings.home / JOBS, run=_import_runner(settings, catalog, extractor)))
+        pictures = CatalogPictures(
+            catalog=catalog,
+            originals=originals,
+            sources=sources,
+            decoder=decoder,
+            folder=settings.home / THUMBNAILS,
+            max_bytes=settings.server.thumbnail_cache_bytes,
+        )
+        query_photos = FolderQueryPhotos(
+            folder=settings.home / QUERY_PHOTOS,
+            decoder=decoder,
+            days=settings.server.query_photo_days,
+            most=settings.server.query_photos,
+        )
+        yield Services(searcher, catalog, editor, jobs, pictures, query_photos)
 
 
 def open_extractor(settings: Settings) -> Extractor:

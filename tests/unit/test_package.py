@@ -39,7 +39,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ingest": BASES | {"nitari.extract"},
     "evaluate": BASES | {"nitari.extract", "nitari.search", "nitari.ingest"},
     "samples": {"nitari.raster"},
-    "server": BASES | {"nitari.search", "nitari.ingest", "nitari.extract"},
+    "telemetry": set(),
+    "server": BASES | {"nitari.search", "nitari.ingest", "nitari.extract", "nitari.raster", "nitari.telemetry"},
+    "client": {"nitari.server.schemas"},
 }
 # wiring names every adapter; the command line sits on top of everything.
 FREE = ("wiring", "cli", "__main__")
@@ -55,6 +57,8 @@ LIBRARY_HOMES: dict[str, set[str]] = {
     "ir_measures": {"evaluate/measures.py"},
     "uvicorn": {"cli/serving.py"},
     "platformdirs": {"settings.py"},
+    "prometheus_client": {"telemetry.py"},
+    "filelock": {"ingest/jobs.py"},
     "pydantic_settings": {"settings.py"},
 }
 

@@ -59,6 +59,22 @@ class ImageSource(Protocol):
         ...
 
 
+class Originals(Protocol):
+    """Photos kept by digest. Safe for several threads and processes."""
+
+    def get(self, digest: str) -> bytes | None:
+        """The original with this SHA-256 (hex), ``None`` where it is not (or no longer whole) here."""
+        ...
+
+    def put(self, original: Original) -> None:
+        """Keep an original, durably.
+
+        Raises:
+            OSError: where it cannot be written.
+        """
+        ...
+
+
 class Decoder(Protocol):
     """Turns bytes into an upright RGB photo. Safe to call from several threads at once."""
 

@@ -11,6 +11,8 @@ from nitari.types import Box, FloatArray
 
 MAX_K = 1000
 MAX_WINDOW = 10_000
+MAX_FACETS = 32
+MAX_FACET_VALUES = 1000
 
 RegionChoice: TypeAlias = Literal["auto", "whole", "largest"] | Box
 """``auto``: whole photo and product together; ``whole``; ``largest``: the largest product's box; a box of yours."""
@@ -18,21 +20,25 @@ RegionChoice: TypeAlias = Literal["auto", "whole", "largest"] | Box
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """One question to a catalog: exactly one of ``photo``, ``url``, ``item_id``, ``vector`` or ``liked``.
+    """One question to a catalog: exactly one of ``photo``, ``url``, ``item_id`` or ``vector``, or else ``liked`` alone.
 
     Args:
         photo: An image file's bytes.
         url: An ``http(s)`` link to an image.
         item_id: Items that look like this one (which is left out of the answer).
         vector: float32 ``[dim]`` of the collection's model; need not be unit length.
-        liked: Items to be like; with ``disliked`` (optional) items to be unlike. All are left out of the answer.
-        disliked: See ``liked``.
+        liked: Items to be like. Without anything else to search with, they are the question, and are left out of the
+            answer; beside something else, they bend the question their way and may be answered.
+        disliked: Items to be unlike; always left out of the answer. Not without something to search with.
         region: Which part of the photo to search with (photo and url only).
         filter: JSON filter (see ``nitari.search.filters``); ``None`` for all items.
         k: How many hits, 1-1000.
         offset: How many hits to leave out first; ``offset + k`` <= 10,000.
         min_score: Hits below are left out, 0-1; ``None`` for no threshold.
         group_by: ``item``: each item once; ``group``: only the best item of each ``item_group_id``.
+        facets: Attributes whose values are counted over all items that pass the filter, at most 32. A value's count
+            says what choosing it would leave: the filter's own conditions on that attribute are set aside for it.
+        facet_limit: Most values for each of ``facets``, 1-1000.
 
     Raises:
         UsageError: where the arguments are not as above.
@@ -50,16 +56,14 @@ class Query:
     offset: int = 0
     min_score: float | None = None
     group_by: Literal["item", "group"] = "item"
+    facets: tuple[str, ...] = ()
+    facet_limit: int = 20
 
     def __post_init__(self) -> None:
         given = [n for n in ("photo", "url", "item_id", "vector") if getattr(self, n) is not None]
-        if self.liked:
-            given.append("liked")
-        if len(given) != 1:
+        if len(given) > 1 or not (given or self.liked):
             found = " and ".join(given) or "none of them"
-            raise UsageError(f"a query has exactly one of photo, url, item_id, vector, liked; found {found}")
-        if self.disliked and not self.liked:
-            raise UsageError("disliked items need at least one liked item beside them")
+            raise UsageError(f"a query has exactly one of photo, url, item_id, vector, or liked; found {found}")
         if not 1 <= self.k <= MAX_K:
             raise UsageError(f"k is {self.k}; it must be 1-{MAX_K}")
         if self.offset < 0 or self.offset + self.k > MAX_WINDOW:
@@ -70,3 +74,5 @@ class Query:
             raise UsageError(f"region is {self.region!r}; it must be auto, whole, largest or a box")
         if self.group_by not in ("item", "group"):
             raise UsageError(f"group_by is {self.group_by!r}; it must be item or group")
+        if len(self.facets) > MAX_FACETS or not 1 <= self.facet_limit <= MAX_FACET_VALUES:
+            raise UsageError(f"at most {MAX_FACETS} facets, each of 1-{MAX_FACET_VALUES} values, can be counted")

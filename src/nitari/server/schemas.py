@@ -1,46 +1,192 @@
-"""What goes over the wire: the OpenAPI document is made from these."""
+"""What goes over the wire, both ways. The OpenAPI document, and with it every client, is made from these.
+
+Values of the core become these in ``present.py``, requests become values of the core in ``requests.py``; nothing here
+knows more than pydantic.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeAlias
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from nitari.errors import UsageError
-from nitari.search.query import MAX_K, MAX_WINDOW, Query, RegionChoice
-from nitari.types import Answer, Box
-
-BoxModel = Annotated[list[float], Field(min_length=4, max_length=4, examples=[[0.2, 0.1, 0.8, 0.9]])]
+MAX_K = 1000
+MAX_WINDOW = 10_000
+MAX_FACETS = 32
+MAX_FACET_VALUES = 1000
 MAX_EXAMPLES = 100
 MAX_DIM = 65_536
+MAX_IMAGES = 32
+MAX_ATTRIBUTES = 256
+MAX_BATCH = 1000
+MAX_TEXT = 10_000
+
+ItemId = Annotated[str, Field(min_length=1, max_length=512, examples=["24-mb01"])]
+Link = Annotated[str, Field(min_length=1, max_length=4096, examples=["https://shop.example/photos/24-mb01.jpg"])]
+Score = Annotated[float, Field(ge=0, le=1, examples=[0.83])]
+Share = Annotated[float, Field(ge=0, le=1)]
+BoxModel = Annotated[list[Share], Field(min_length=4, max_length=4, examples=[[0.2, 0.1, 0.8, 0.9]])]
+"""``[x1, y1, x2, y2]`` in shares of the upright photo's width and height, y downward."""
+Text = Annotated[str, Field(max_length=MAX_TEXT)]
+AttributeModel: TypeAlias = bool | float | Text | list[Text]
+FilterModel: TypeAlias = dict[str, Any]
+
+FILTER = Field(
+    default=None,
+    description=(
+        "Which items may be answered. Attributes to values, lists of values (any of them), or conditions "
+        "(`gt gte lt lte prefix contains exists`); `and`, `or` and `not` combine."
+    ),
+    examples=[{"gender": "female", "price": {"gte": 10, "lt": 50}, "color": ["red", "blue"]}],
+)
 
 
-class SearchOptions(BaseModel):
-    """What every query can say beside what it searches with."""
+class Wire(BaseModel):
+    """What clients send: a field nobody knows is a mistake, and said to be one."""
 
     model_config = ConfigDict(extra="forbid")
 
+
+class Ranking(Wire):
+    """Which hits, how many, and what to count beside them."""
+
+    filter: FilterModel | None = FILTER
+    k: int = Field(default=20, ge=1, le=MAX_K, description="How many hits.")
+    offset: int = Field(
+        default=0, ge=0, le=MAX_WINDOW, description=f"Hits to leave out first; with `k` at most {MAX_WINDOW}."
+    )
+    min_score: Score | None = Field(default=None, description="Hits below are left out.")
+    group_by: Literal["item", "group"] = Field(
+        default="item", description="`group`: only the best item of each `item_group_id`."
+    )
+    facets: list[Annotated[str, Field(min_length=1, max_length=256)]] = Field(
+        default=[],
+        max_length=MAX_FACETS,
+        description="Attributes to count values of, over all items that pass the filter.",
+        examples=[["gender", "color"]],
+    )
+    facet_limit: int = Field(default=20, ge=1, le=MAX_FACET_VALUES, description="Most values of each facet.")
+
+
+class SearchOptions(Ranking):
+    """What every search can say beside what it searches with."""
+
     region: Literal["auto", "whole", "largest"] | BoxModel = Field(
-        default="auto", description="Part of the photo to search with: a choice, or a box `[x1, y1, x2, y2]` in 0-1."
+        default="auto",
+        description="Part of the photo to search with: whole photo and product together (`auto`), the `whole` photo, "
+        "the `largest` product, or a box `[x1, y1, x2, y2]` in 0-1.",
     )
-    filter: dict[str, Any] | None = Field(
-        default=None, examples=[{"gender": "female", "price": {"gte": 10, "lt": 50}, "color": ["red", "blue"]}]
+    liked: list[ItemId] = Field(default=[], max_length=MAX_EXAMPLES, description="Bend the search towards these items.")
+    disliked: list[ItemId] = Field(
+        default=[], max_length=MAX_EXAMPLES, description="Bend the search away from these items, and leave them out."
     )
-    k: int = Field(default=20, ge=1, le=MAX_K)
-    offset: int = Field(default=0, ge=0, le=MAX_WINDOW)
-    min_score: float | None = Field(default=None, ge=0, le=1)
-    group_by: Literal["item", "group"] = "item"
 
 
 class SearchBody(SearchOptions):
-    """A query without an uploaded photo: exactly one of `url`, `item_id`, `vector` or `liked`."""
+    """A search without an uploaded photo: exactly one of `url`, `item_id`, `vector` or `photo_id`."""
 
-    url: str | None = Field(default=None, max_length=4096)
-    item_id: str | None = Field(default=None, max_length=512)
-    vector: list[float] | None = Field(default=None, min_length=1, max_length=MAX_DIM)
-    liked: list[str] = Field(default=[], max_length=MAX_EXAMPLES)
-    disliked: list[str] = Field(default=[], max_length=MAX_EXAMPLES)
+    url: Link | None = Field(default=None, description="An `http(s)` link to a photo.")
+    item_id: ItemId | None = Field(default=None, description="Items that look like this one.")
+    vector: list[float] | None = Field(default=None, min_length=1, max_length=MAX_DIM, description="Of the model.")
+    photo_id: str | None = Field(default=None, max_length=64, description="A query photo that was kept.")
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"item_id": "24-mb01", "k": 10, "filter": {"price": {"lt": 50}}}]},
+    )
+
+
+class RecommendBody(Ranking):
+    """Items like some and unlike others; none of those named is answered."""
+
+    liked: list[ItemId] = Field(min_length=1, max_length=MAX_EXAMPLES)
+    disliked: list[ItemId] = Field(default=[], max_length=MAX_EXAMPLES)
+
+
+class DetectBody(Wire):
+    """A photo to find products on, that is not uploaded: exactly one of the two."""
+
+    url: Link | None = None
+    photo_id: str | None = Field(default=None, max_length=64)
+
+
+class FacetsBody(Wire):
+    """What to count."""
+
+    names: list[Annotated[str, Field(min_length=1, max_length=256)]] = Field(min_length=1, max_length=MAX_FACETS)
+    filter: FilterModel | None = FILTER
+    limit: int = Field(default=20, ge=1, le=MAX_FACET_VALUES)
+
+
+class ItemBody(Wire):
+    """An item as a shop describes it. Photos are links, or files beside it in a form."""
+
+    title: Text = ""
+    item_group_id: ItemId | None = Field(default=None, description="The style; the item's own id if absent.")
+    image_links: list[Link] = Field(
+        default=[],
+        max_length=MAX_IMAGES,
+        description="Main photo first: `http(s)` links, or `upload:` links that an earlier answer named.",
+    )
+    attributes: dict[Annotated[str, Field(min_length=1, max_length=256)], AttributeModel] = Field(
+        default={},
+        max_length=MAX_ATTRIBUTES,
+        description="Anything else, typed: texts, numbers, booleans, lists of texts.",
+        examples=[{"gender": "female", "price": 34.0, "color": ["navy", "white"]}],
+    )
+
+
+class PutOperation(Wire):
+    """Insert or replace an item."""
+
+    op: Literal["put"]
+    item_id: ItemId
+    item: ItemBody
+
+
+class DeleteOperation(Wire):
+    """Delete an item."""
+
+    op: Literal["delete"]
+    item_id: ItemId
+
+
+class BatchBody(Wire):
+    """Edits, carried out in order; each succeeds or fails by itself."""
+
+    operations: list[Annotated[PutOperation | DeleteOperation, Field(discriminator="op")]] = Field(
+        min_length=1, max_length=MAX_BATCH
+    )
+
+
+class ImportBody(Wire):
+    """An import of a feed at an `http(s)` URL. (A feed file is uploaded in a form instead.)"""
+
+    feed: Link = Field(examples=["https://shop.example/feed.xml"])
+    feed_id: str | None = Field(default=None, min_length=1, max_length=256, description="The URL if absent.")
+    sync: bool = Field(default=False, description="Also delete this feed's items that are no longer in it.")
+    allow_delete: bool = Field(default=False, description="Even where that is a large share of them.")
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str = Field(examples=["Unprocessable Content"])
+    status: int = Field(examples=[422])
+    detail: str = Field(description="What was found and what was expected.")
+    code: str = Field(description="A stable word for programs.", examples=["image"])
+    remedy: str = Field(default="", description="What to do about it.")
+    errors: list[FieldProblem] = Field(default=[], description="One for each field at fault.")
+
+
+class FieldProblem(BaseModel):
+    """A field at fault."""
+
+    field: str = Field(examples=["region.2"])
+    found: str = Field(default="", description="What was sent, shortened.")
+    expected: str
 
 
 class HitModel(BaseModel):
@@ -48,89 +194,247 @@ class HitModel(BaseModel):
 
     item_id: str
     item_group_id: str
-    score: float = Field(ge=0, le=1)
-    image: str
-    box: BoxModel
+    score: Score
     title: str
-    attributes: dict[str, str | float | bool | list[str]]
+    link: str | None = Field(description="The item's product page, where it is an `http(s)` link.")
+    image: str = Field(description="The link of the photo that matched best, as the feed gave it.")
+    thumbnail: str = Field(description="Path of that photo on this server; `size` may be added to the query.")
+    box: BoxModel = Field(description="The region of that photo that matched best.")
+    attributes: dict[str, AttributeModel]
 
 
 class RegionModel(BaseModel):
-    """A product found on the query photo."""
+    """A product found on a photo."""
 
     box: BoxModel
     label: str
-    score: float
+    score: Score
+
+
+class FacetValueModel(BaseModel):
+    """A value, and how many items have it."""
+
+    value: bool | float | str
+    count: int
+
+
+class FacetModel(BaseModel):
+    """An attribute's values among the items that pass the filter."""
+
+    name: str
+    values: list[FacetValueModel]
+    low: float | None = Field(description="Smallest number, where there are numbers.")
+    high: float | None
+
+
+Timing = Annotated[
+    dict[str, float], Field(description="Milliseconds by stage.", examples=[{"decode": 4.1, "search": 0.4}])
+]
 
 
 class AnswerModel(BaseModel):
     """Hits, best first."""
 
     hits: list[HitModel]
-    more: bool
+    more: bool = Field(description="Whether a larger `offset` would bring further hits.")
+    total: int = Field(description="How many items pass the filter, whatever their score.")
+    facets: list[FacetModel]
+    regions: list[RegionModel] = Field(description="Products found on the query photo.")
+    query_box: BoxModel | None = Field(description="The box that was searched with; null without a photo.")
+    timing_ms: Timing
+    seq: int = Field(description="The catalog change that the answer is up to date with.")
+
+
+class DetectionModel(BaseModel):
+    """Products found on a photo, largest first."""
+
+    width: int
+    height: int
     regions: list[RegionModel]
-    query_box: BoxModel | None
-    timing_ms: dict[str, float]
+    timing_ms: Timing
 
 
-def to_query(options: SearchOptions, *, photo: bytes | None = None) -> Query:
-    """The query that a request means.
+class FacetsModel(BaseModel):
+    """Facets of the whole collection, in the order asked for."""
 
-    Raises:
-        UsageError: where nothing, or more than one thing, is given to search with.
-    """
-    body = options if isinstance(options, SearchBody) else SearchBody(**options.model_dump())
-    return Query(
-        photo=photo,
-        url=body.url,
-        item_id=body.item_id,
-        vector=_vector(body.vector),
-        liked=tuple(body.liked),
-        disliked=tuple(body.disliked),
-        region=_region(body.region),
-        filter=body.filter,
-        k=body.k,
-        offset=body.offset,
-        min_score=body.min_score,
-        group_by=body.group_by,
-    )
+    facets: list[FacetModel]
+    total: int
+    seq: int
 
 
-def to_answer(answer: Answer) -> AnswerModel:
-    """An answer as JSON: boxes and scores rounded, attributes as JSON types."""
-    return AnswerModel(
-        hits=[
-            HitModel(
-                item_id=hit.item_id,
-                item_group_id=hit.group_id,
-                score=round(hit.score, 6),
-                image=hit.image,
-                box=hit.box.as_list(),
-                title=hit.title,
-                attributes={n: list(v) if isinstance(v, tuple) else v for n, v in hit.attributes.items()},
-            )
-            for hit in answer.hits
-        ],
-        more=answer.more,
-        regions=[
-            RegionModel(box=region.box.as_list(), label=region.label, score=round(region.score, 4))
-            for region in answer.regions
-        ],
-        query_box=answer.query_box.as_list() if answer.query_box else None,
-        timing_ms={stage: round(ms, 3) for stage, ms in answer.timing_ms.items()},
-    )
+class RejectionModel(BaseModel):
+    """A photo or a value that could not be used."""
+
+    code: str
+    reason: str
+    remedy: str
+    image_link: str | None
+    location: str | None
+    kept: bool = Field(description="Whether an older good photo stays searchable in its place.")
 
 
-def _vector(values: list[float] | None) -> np.ndarray[Any, np.dtype[np.float32]] | None:
-    if values is None:
-        return None
-    vector = np.asarray(values, dtype=np.float32)
-    if not np.isfinite(vector).all():
-        raise UsageError("vector has a value that is not finite", remedy="send finite numbers")
-    return vector
+class ItemImageModel(BaseModel):
+    """A usable photo of an item."""
+
+    link: str
+    photo: str = Field(description="Path of the photo on this server; `size` may be added to the query.")
+    width: int
+    height: int
+    regions: list[RegionModel]
 
 
-def _region(region: str | list[float]) -> RegionChoice:
-    if isinstance(region, list):
-        return Box(*region)
-    return region  # type: ignore[return-value]  # the schema has checked the choice
+class ItemModel(BaseModel):
+    """An item as the catalog has it."""
+
+    item_id: str
+    item_group_id: str
+    title: str
+    feed_id: str | None = Field(description="The feed that owns it; null if it came through the API.")
+    image_links: list[str] = Field(description="All that were given, unusable ones included.")
+    images: list[ItemImageModel] = Field(description="The usable ones.")
+    attributes: dict[str, AttributeModel]
+    seq: int = Field(description="The catalog change that last touched it.")
+
+
+EditStatus: TypeAlias = Literal["created", "replaced", "unchanged", "rejected", "deleted", "absent"]
+
+
+class EditModel(BaseModel):
+    """What became of one edit. It is durable, and this server's answers show it already."""
+
+    item_id: str
+    result: EditStatus
+    status: int = Field(description="The HTTP status that the edit alone would have had.", examples=[201])
+    rejections: list[RejectionModel] = Field(description="Photos that could not be used.")
+    image_links: list[str] = Field(description="The item's links; uploaded photos have `upload:` ones.")
+
+
+class BatchModel(BaseModel):
+    """What became of each edit, in the order sent."""
+
+    results: list[EditModel]
+    failed: int = Field(description="How many have a status of 400 or more.")
+    seq: int
+
+
+class ProgressModel(BaseModel):
+    """Counts of committed work."""
+
+    total: int | None
+    rows: int
+    indexed: int
+    updated: int
+    unchanged: int
+    rejected: int
+    kept: int
+    photos: int
+    deleted: int
+    seconds: float
+
+
+JobState: TypeAlias = Literal["queued", "running", "succeeded", "failed", "canceled"]
+
+
+class JobModel(BaseModel):
+    """A job: accepted means kept, through restarts too."""
+
+    job_id: str
+    kind: Literal["import"]
+    state: JobState
+    feed: str
+    feed_id: str | None
+    sync: bool
+    allow_delete: bool
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    progress: ProgressModel | None
+    problem: Problem | None = Field(description="Why it failed.")
+
+
+class JobsModel(BaseModel):
+    """Jobs, newest first."""
+
+    jobs: list[JobModel]
+
+
+class AttributeSummaryModel(BaseModel):
+    """What filters can ask about."""
+
+    name: str
+    kinds: list[str]
+    items: int
+    distinct: int
+
+
+class LimitsModel(BaseModel):
+    """What the server takes."""
+
+    max_body_bytes: int
+    max_pixels: int
+    max_k: int
+    max_window: int
+    max_batch: int
+
+
+class CollectionModel(BaseModel):
+    """A collection, and what can be asked of it."""
+
+    name: str
+    aliases: list[str]
+    dim: int
+    items: int
+    groups: int
+    keys: int
+    seq: int
+    attributes: list[AttributeSummaryModel]
+    facets: list[str] = Field(description="Attributes that suit as filters of a page, most telling first.")
+    keeps_query_photos: bool
+    limits: LimitsModel
+
+
+class CollectionsModel(BaseModel):
+    """All collections."""
+
+    collections: list[str]
+
+
+class StatsModel(BaseModel):
+    """Counts of the catalog and of this process."""
+
+    version: str
+    collection: str
+    items: int
+    groups: int
+    images: int
+    rejections: int
+    feeds: dict[str, int]
+    catalog_seq: int
+    served_seq: int
+    uptime_s: float
+    waiting: int = Field(description="Requests that wait for a thread now.")
+
+
+class QueryPhotoModel(BaseModel):
+    """A query photo that is kept because somebody asked for it."""
+
+    photo_id: str
+    photo: str = Field(description="Its path on this server.")
+    expires_at: datetime
+
+
+class HealthModel(BaseModel):
+    """Whether it is well."""
+
+    status: Literal["ok"]
+
+
+class ReadyModel(HealthModel):
+    """Ready, and with what."""
+
+    collection: str
+    items: int
+    seq: int
+
+
+Problem.model_rebuild()
