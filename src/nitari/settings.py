@@ -20,7 +20,7 @@ CONFIG_NAME = "nitari.toml"
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class ModelSettings(_Section):
@@ -114,7 +114,7 @@ class ServerSettings(_Section):
     refresh_s: float = Field(default=0.25, gt=0)
     """How often the change log is looked at."""
     token: SecretStr | None = Field(default=None, min_length=16)
-    """What callers send as ``Authorization: Bearer``; needed for any address beyond loopback. At least 16 characters."""
+    """What callers send as ``Authorization: Bearer``; needed beyond loopback. At least 16 characters."""
     token_file: Path | None = None
     """A file with the token in it, instead of ``token``: for mounted secrets."""
     open_search: bool = False
@@ -146,7 +146,12 @@ class Settings(BaseSettings):
     """All settings. Build with ``load_settings``; pass values on; never read the environment elsewhere."""
 
     model_config = SettingsConfigDict(
-        env_prefix="NITARI__", env_nested_delimiter="__", frozen=True, extra="forbid", env_ignore_empty=True
+        env_prefix="NITARI__",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        env_ignore_empty=True,
+        use_attribute_docstrings=True,
     )
 
     home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("nitari")))
