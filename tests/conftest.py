@@ -11,6 +11,7 @@ import pytest
 from nitari.errors import ModelError
 from nitari.models.store import ModelStore
 from nitari.settings import load_settings
+from support.browser import find_browser
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,3 +58,13 @@ def model_store(model_cache: Path, missing: Callable[[str], None]) -> ModelStore
     except ModelError as exc:
         missing(f"the default models cannot be pulled: {exc}")
     return store
+
+
+@pytest.fixture(scope="session")
+def browser_path(missing: Callable[[str], None]) -> str:
+    """The path of a Chromium or Chrome."""
+    path = find_browser()
+    if path is None:
+        missing("no Chromium or Chrome found: install one, or name it in NITARI_TEST_BROWSER")
+        raise AssertionError
+    return path
