@@ -14,7 +14,7 @@ import numpy as np
 from nitari.embeddings.base import Descriptor, Embedder
 from nitari.images.base import Decoder
 from nitari.regions.base import RegionFinder
-from nitari.types import WHOLE, Box, ByteArray, Extraction, FloatArray, Photo, Region, View
+from nitari.types import WHOLE, Box, ByteArray, Detection, Extraction, FloatArray, Photo, Region, View
 
 Views: TypeAlias = Literal["whole", "box", "mean", "both"]
 Choice: TypeAlias = Literal["auto", "whole", "largest"] | Box
@@ -78,36 +78,63 @@ class Extractor:
         parts = "\n".join((self._embedder.fingerprint, self._regions.fingerprint, self._views, str(self._short_side)))
         return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
-    def extract(self, data: bytes, *, choice: Choice = "auto", describe: bool = True) -> Extraction:
+    def extract(
+        self,
+        data: bytes,
+        *,
+        choice: Choice = "auto",
+        describe: bool = True,
+        regions: tuple[Region, ...] | None = None,
+    ) -> Extraction:
         """Everything that one photo yields.
 
         Args:
             data: An image file.
             choice: ``auto`` for the gallery and for queries that do not say; else what the shopper chose.
             describe: Whether to compute the low-level descriptor too.
+            regions: What ``detect`` or an earlier ``extract`` found on this very photo, so that it is not looked for
+                again; ``None`` where that is not known.
+
+        Raises:
+            ImageError: bytes that are not a usable photo.
+        """
+        timing: dict[str, float] = {}
+        if choice == "whole":
+            regions = ()
+        elif regions is None and isinstance(choice, Box) and self._regions.short_side:
+            # On the photo as everyone else sees it: what is found must not depend on what is searched with.
+            detection = self.detect(data)
+            regions, timing = detection.regions, dict(detection.timing_ms)
+        started = perf_counter()
+        # A shopper's small box must still fill the network, so the photo is then decoded in full size.
+        photo = self._decoder.decode(data, short_side=0 if isinstance(choice, Box) else self._short_side)
+        decoded = perf_counter()
+        timing["decode"] = timing.get("decode", 0.0) + (decoded - started) * 1e3
+        if regions is None:
+            regions = self._regions.find(photo)
+            timing["regions"] = (perf_counter() - decoded) * 1e3
+        found = perf_counter()
+        views = self._embed(photo, regions, choice)
+        embedded = perf_counter()
+        timing["embed"] = (embedded - found) * 1e3
+        lowlevel = None
+        if describe and self._descriptor is not None:
+            lowlevel = self._descriptor.describe(photo, regions[0] if regions else WHOLE_REGION)
+            timing["describe"] = (perf_counter() - embedded) * 1e3
+        return Extraction(photo.width, photo.height, regions, views, lowlevel, timing)
+
+    def detect(self, data: bytes) -> Detection:
+        """The products on a photo, without embedding them. Timed as ``decode`` and ``regions``.
 
         Raises:
             ImageError: bytes that are not a usable photo.
         """
         started = perf_counter()
-        # A shopper's small box must still fill the network, so the photo is then decoded in full size.
-        photo = self._decoder.decode(data, short_side=0 if isinstance(choice, Box) else self._short_side)
+        photo = self._decoder.decode(data, short_side=self._short_side)
         decoded = perf_counter()
-        regions = () if choice == "whole" else self._regions.find(photo)
-        found = perf_counter()
-        views = self._embed(photo, regions, choice)
-        embedded = perf_counter()
-        lowlevel = None
-        if describe and self._descriptor is not None:
-            lowlevel = self._descriptor.describe(photo, regions[0] if regions else WHOLE_REGION)
-        timing = {
-            "decode": (decoded - started) * 1e3,
-            "regions": (found - decoded) * 1e3,
-            "embed": (embedded - found) * 1e3,
-        }
-        if lowlevel is not None:
-            timing["describe"] = (perf_counter() - embedded) * 1e3
-        return Extraction(photo.width, photo.height, regions, views, lowlevel, timing)
+        regions = self._regions.find(photo)
+        timing = {"decode": (decoded - started) * 1e3, "regions": (perf_counter() - decoded) * 1e3}
+        return Detection(photo.width, photo.height, regions, timing)
 
     def _embed(self, photo: Photo, regions: tuple[Region, ...], choice: Choice) -> tuple[View, ...]:
         """The vectors of what was chosen, each with the region it speaks for."""

@@ -116,7 +116,7 @@ def test_chosen_box(views: Views) -> None:
     (view,) = found.views
     assert (view.region.box, view.region.label) == (CHOSEN, "chosen")
     assert [region.mask is MASK for region in shown] == [True]
-    assert decoder.short_sides == [0]
+    assert decoder.short_sides == [448, 0], "products are looked for on the photo as it is for every other choice"
 
 
 @pytest.mark.parametrize("views", ["whole", "box", "mean", "both"])
@@ -132,6 +132,26 @@ def test_whole() -> None:
     assert finder.looked == 0
     assert [region.box for region in shown] == [SQUARE, WHOLE]
     assert [view.region for view in found.views] == [WHOLE_REGION]
+
+
+@pytest.mark.parametrize("choice", ["auto", "whole", "largest", CHOSEN])
+def test_known_regions(choice: Choice) -> None:
+    """Regions that are known already are not looked for again, and the vectors are the same."""
+    decoder, finder, embedder = Decoder(), Finder(PRODUCT, OTHER), Embedder()
+    extractor = Extractor(decoder=decoder, regions=finder, embedder=embedder)
+    found = extractor.detect(b"")
+    assert (found.width, found.height, found.regions) == (400, 300, (PRODUCT, OTHER))
+    assert list(found.timing_ms) == ["decode", "regions"]
+    assert not embedder.shown
+    again = extractor.extract(b"", choice=choice, regions=found.regions)
+    assert finder.looked == 1
+    assert decoder.short_sides == [448, 0 if choice is CHOSEN else 448]
+    assert list(again.timing_ms) == ["decode", "embed"]
+    fresh, *_ = extract(PRODUCT, OTHER, choice=choice)
+    assert again.regions == fresh.regions
+    for one, other in zip(again.views, fresh.views, strict=True):
+        assert one.region == other.region
+        np.testing.assert_array_equal(one.vector, other.vector)
 
 
 def test_resolution() -> None:
