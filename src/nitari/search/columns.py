@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from threading import Lock
 from typing import Any, TypeAlias
 
@@ -37,7 +38,7 @@ from nitari.search.filters import (
     Test,
 )
 from nitari.search.growing import Growing
-from nitari.types import Attributes, AttributeValue, BoolArray
+from nitari.types import Attributes, AttributeValue, BoolArray, Facet, FacetValue
 
 OrdinalArray: TypeAlias = NDArray[np.int32]
 
@@ -64,14 +65,6 @@ class AttributeSummary:
     kinds: tuple[str, ...]
     items: int
     distinct: int
-
-
-@dataclass(frozen=True, slots=True)
-class FacetCount:
-    """How many items have a value; items with a list count for each of its elements."""
-
-    value: Scalar
-    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,16 +186,31 @@ class Column:
             codes = (pairs % max(1, len(self._values))).astype(np.int32)
         return np.bincount(codes, minlength=len(self._values)).astype(np.int64)
 
-    def facet(self, mask: BoolArray, limit: int) -> tuple[FacetCount, ...]:
-        """The most frequent values among the rows in ``mask``; ties by value."""
+    def facet(self, mask: BoolArray, limit: int) -> tuple[tuple[FacetValue, ...], tuple[float, float] | None]:
+        """What the rows in ``mask`` have here.
+
+        Returns:
+            The ``limit`` most frequent values, ties by value, an item with a list counting for each of its elements;
+            and the smallest and the largest number, ``None`` where there is no number.
+        """
         counts = self.counts(mask)
-        counts[self._kinds.view == _EMPTY_LIST] = 0
-        merged: dict[tuple[bool, Scalar], int] = {}
-        for code in np.flatnonzero(counts).tolist():
-            value = self._values[code]  # a text and a list's element may be equal
-            merged[isinstance(value, bool), value] = merged.get((isinstance(value, bool), value), 0) + int(counts[code])
-        ordered = sorted(merged.items(), key=lambda entry: (-entry[1], str(entry[0][1])))
-        return tuple(FacetCount(value, count) for (_, value), count in ordered[:limit])
+        kinds = self._kinds.view
+        counts[kinds == _EMPTY_LIST] = 0
+        if self._codes_of[_TEXT]:  # a text and a list's element may be equal
+            for value, code in self._codes_of[_ELEMENT].items():
+                if (same := self._codes_of[_TEXT].get(value)) is not None:
+                    counts[same] += counts[code]
+                    counts[code] = 0
+        used = np.flatnonzero(counts)
+        numbers = self._numbers.view[used[kinds[used] == _NUMBER]]
+        bounds = (float(numbers.min()), float(numbers.max())) if numbers.size else None
+        if used.size > limit:
+            used = used[counts[used] >= np.partition(counts[used], used.size - limit)[used.size - limit]]
+        entries = [
+            (-count, _TEXT if kind == _ELEMENT else kind, self._values[code])
+            for code, kind, count in zip(used.tolist(), kinds[used].tolist(), counts[used].tolist(), strict=True)
+        ]
+        return tuple(FacetValue(value, -count) for count, _, value in nsmallest(limit, entries)), bounds
 
     def summary(self, alive: BoolArray) -> AttributeSummary:
         """What the rows in ``alive`` have here."""
@@ -324,10 +332,13 @@ class Columns:
             for row, values in zip(own, attributes, strict=True)
         ]
 
-    def facets(self, names: Sequence[str], mask: BoolArray, limit: int) -> Mapping[str, tuple[FacetCount, ...]]:
-        """For each of ``names``, the ``limit`` most frequent values among the rows in ``mask`` (bool ``[rows]``)."""
-        columns = {name: self._column(name) for name in names}
-        return {name: () if column is None else column.facet(mask, limit) for name, column in columns.items()}
+    def facet(self, name: str, mask: BoolArray, limit: int) -> Facet:
+        """What the rows in ``mask`` (bool ``[rows]``) have in the attribute ``name``: its ``limit`` top values."""
+        column = self._column(name)
+        if column is None:
+            return Facet(name, ())
+        values, bounds = column.facet(mask, limit)
+        return Facet(name, values) if bounds is None else Facet(name, values, *bounds)
 
     def summaries(self, alive: BoolArray) -> Mapping[str, AttributeSummary]:
         """What each attribute of the rows in ``alive`` is like, by name; those that none of them has are left out."""

@@ -135,6 +135,22 @@ class Filter:
         """The names that the filter asks about, sorted: compare them with the known attributes for a hint."""
         return tuple(sorted(set(_names(self.node))))
 
+    def without(self, name: str) -> Filter:
+        """This filter, its conditions on the attribute ``name`` set aside.
+
+        Those are the conditions that the filter requires beside others and that ask about ``name`` and nothing else,
+        in whatever form (``ne``, ``not``, or an ``or`` of two colors are such); a condition in which ``name`` is one
+        of several attributes stays.
+        """
+        parts = self.node.parts if isinstance(self.node, And) else (self.node,)
+        kept = [part for part in parts if set(_names(part)) != {name}]
+        return self if len(kept) == len(parts) else _filter(_all_of(kept))
+
+
+def attribute_name(name: str) -> str:
+    """The attribute that is meant where it is asked for by name: without one leading ``@``, as in a filter."""
+    return name.removeprefix(_ESCAPE)
+
 
 def parse_filter(document: Mapping[str, Any]) -> Filter:
     """Parse a filter that came as JSON.
@@ -142,7 +158,11 @@ def parse_filter(document: Mapping[str, Any]) -> Filter:
     Raises:
         FilterError: naming the place (``filter.price.gtr``), what was found there and what was expected.
     """
-    node = _Parser().filter(document, "filter", depth=1)
+    return _filter(_Parser().filter(document, "filter", depth=1))
+
+
+def _filter(node: Node) -> Filter:
+    """A filter of a canonical node."""
     return Filter(node, hashlib.blake2b(_text(node).encode(), digest_size=16).hexdigest())
 
 
@@ -181,7 +201,7 @@ class _Parser:
                 f"{here}: {name!r} is an operator, but stands where the name of an attribute is expected",
                 remedy=f'write {{"price": {{"{name}": ...}}}}, or "{_ESCAPE}{name}" for an attribute of that name',
             )
-        return self._attribute(name.removeprefix(_ESCAPE), value, here)
+        return self._attribute(attribute_name(name), value, here)
 
     def _attribute(self, name: str, value: object, path: str) -> Node:
         """What is asked about one attribute: a value, a list of values, or operators."""

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
+from math import inf
 from threading import Lock
+from time import monotonic
 
 import numpy as np
 
@@ -87,6 +89,7 @@ class Gallery:
         self._items = ItemTable()
         self._seq = 0
         self._version = 0
+        self._refreshed_at = -inf
         self._lock = ReadWriteLock()
         self._following = Lock()
 
@@ -124,6 +127,11 @@ class Gallery:
         """The catalog change that the gallery is up to date with."""
         return self._seq
 
+    @property
+    def refreshed_at(self) -> float:
+        """When the last ``refresh`` that went well began, by ``time.monotonic``: what is older is surely in here."""
+        return self._refreshed_at
+
     @contextmanager
     def reading(self) -> Iterator[Holding]:
         """Hold the gallery still: everything read inside belongs to one state. Not to be nested; keep it short."""
@@ -145,6 +153,7 @@ class Gallery:
         """
         count = 0
         with self._following:
+            began = monotonic()
             while changes := self._catalog.changes(self._seq, limit=_CHANGES_AT_ONCE):
                 pending, seq = self._read([change.item_id for change in changes], changes[-1].seq)
                 self._apply(pending, seq)
@@ -156,6 +165,7 @@ class Gallery:
                 )
             if self._items.mostly_dead:
                 self._compact()
+            self._refreshed_at = began
         return count
 
     def explain_missing(self, item_id: str) -> NotFoundError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -37,7 +37,8 @@ class Query:
         min_score: Hits below are left out, 0-1; ``None`` for no threshold.
         group_by: ``item``: each item once; ``group``: only the best item of each ``item_group_id``.
         facets: Attributes whose values are counted over all items that pass the filter, at most 32. A value's count
-            says what choosing it would leave: the filter's own conditions on that attribute are set aside for it.
+            says what choosing it would leave: the filter's own conditions on that attribute are set aside for it. As
+            in a filter, one leading ``@`` is taken off a name: ``@@id`` counts the attribute ``@id``.
         facet_limit: Most values for each of ``facets``, 1-1000.
 
     Raises:
@@ -74,5 +75,13 @@ class Query:
             raise UsageError(f"region is {self.region!r}; it must be auto, whole, largest or a box")
         if self.group_by not in ("item", "group"):
             raise UsageError(f"group_by is {self.group_by!r}; it must be item or group")
-        if len(self.facets) > MAX_FACETS or not 1 <= self.facet_limit <= MAX_FACET_VALUES:
-            raise UsageError(f"at most {MAX_FACETS} facets, each of 1-{MAX_FACET_VALUES} values, can be counted")
+        check_facets(self.facets, self.facet_limit)
+
+
+def check_facets(names: Sequence[str], limit: int) -> None:
+    """Raise ``UsageError`` where more is to be counted than can be asked for at a time."""
+    if len(names) > MAX_FACETS or not 1 <= limit <= MAX_FACET_VALUES:
+        raise UsageError(
+            f"{len(names)} facets of {limit} values are asked for; at most {MAX_FACETS} of 1-{MAX_FACET_VALUES} values "
+            "can be counted"
+        )

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from threading import Lock
 from time import perf_counter
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
-from nitari.errors import ConfigurationError, UsageError
+from nitari.errors import UsageError
 from nitari.extract import Extractor, unit
-from nitari.images.base import ImageSource, Original
+from nitari.images.base import ImageSource
 from nitari.search.columns import AttributeSummary
+from nitari.search.counts import Counted, Counts
+from nitari.search.feedback import bent
 from nitari.search.filters import EVERYTHING, Filter, parse_filter
 from nitari.search.gallery import Gallery, Holding
 from nitari.search.nearest import Nearest, nearest_items
-from nitari.search.query import Query
-from nitari.types import Answer, Box, FloatArray, Hit, Region
-
-DISLIKED_WEIGHT = 0.5
-"""How much disliked items push the query away, beside liked ones, which weigh 1. Rocchio's beta: with 0, dislikes do
-nothing; with 1, the large part that all vectors of a catalog share cancels out, and noise decides."""
+from nitari.search.photos import PhotoReader
+from nitari.search.query import Query, check_facets
+from nitari.types import Answer, Box, Detection, FloatArray, Hit, Region
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +49,16 @@ class SearcherStats:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Question:
-    """What a query comes down to.
+    """What a query brings to search with, apart from items of the gallery.
 
     Args:
-        vectors: float32 ``[q, dim]``, unit rows; ``None`` where ``liked`` items say what is wanted.
-        liked: Items to be like.
-        disliked: Items to be unlike.
+        vectors: float32 ``[q, dim]``, unit rows; ``None`` where items of the gallery say what is wanted.
         regions: Found on the query photo.
         box: Of the query photo, that is searched with.
         timing_ms: Milliseconds by stage so far.
     """
 
     vectors: FloatArray | None = None
-    liked: tuple[str, ...] = ()
-    disliked: tuple[str, ...] = ()
     regions: tuple[Region, ...] = ()
     box: Box | None = None
     timing_ms: Mapping[str, float] = field(default_factory=dict)
@@ -78,16 +72,32 @@ class Searcher:
         extractor: Makes the extractor; called once, by the first query that brings a photo, so that queries by item
             and by vector never load a model.
         source: Gets the photos of ``url`` queries; ``None`` refuses them. The searcher closes it.
+        remembered: Of how many query photos the vectors (never the photos) are kept, so that another filter, page or
+            threshold costs no network, and another box only that of its own vector.
     """
 
     def __init__(
-        self, *, gallery: Gallery, extractor: Callable[[], Extractor], source: ImageSource | None = None
+        self,
+        *,
+        gallery: Gallery,
+        extractor: Callable[[], Extractor],
+        source: ImageSource | None = None,
+        remembered: int = 0,
     ) -> None:
         self._gallery = gallery
-        self._make_extractor = extractor
-        self._extractor: Extractor | None = None
-        self._extractor_lock = Lock()
-        self._source = source
+        self._photos = PhotoReader(
+            extractor=extractor,
+            collection=gallery.collection,
+            dim=gallery.dim,
+            source=source,
+            remembered=remembered,
+        )
+        self._counts = Counts()
+
+    @property
+    def refreshed_at(self) -> float:
+        """When the answers were last known to be up to date with the catalog, as ``time.monotonic`` says it."""
+        return self._gallery.refreshed_at
 
     def search(self, query: Query) -> Answer:
         """Answer a query from the catalog as it was at the last ``refresh``.
@@ -96,7 +106,8 @@ class Searcher:
         neither repeat nor skip an item.
 
         Raises:
-            UsageError: a vector of another width or without direction, a url that is not one or not allowed.
+            UsageError: a vector of another width or without direction, a url that is not one or not allowed, likes and
+                dislikes that cancel each other out.
             FilterError: a filter that does not parse.
             NotFoundError: an item to search by that is not there.
             ImageError: a photo that cannot be used.
@@ -106,10 +117,50 @@ class Searcher:
         wanted = None if query.filter is None else parse_filter(query.filter)
         question = self._question(query)
         asked = perf_counter()
-        hits, more = self._find(query, question, wanted)
+        with self._gallery.reading() as holding:
+            hits, more = self._find(holding, query, question.vectors, wanted)
+            total = self._counts.total(holding, wanted)
+            facets = self._counts.facets(holding, wanted, query.facets, limit=query.facet_limit)
+            seq = holding.seq
         now = perf_counter()
         timing = {**question.timing_ms, "search": (now - asked) * 1e3, "total": (now - started) * 1e3}
-        return Answer(hits, timing, question.regions, question.box, more)
+        return Answer(hits, timing, question.regions, question.box, more, total, facets, seq)
+
+    def detect(self, *, photo: bytes | None = None, url: str | None = None) -> Detection:
+        """The products on a photo. A search with the same photo then does not look for them again.
+
+        Args:
+            photo: An image file's bytes.
+            url: An ``http(s)`` link to an image; exactly one of the two is given.
+
+        Raises:
+            UsageError: both or none are given, a url that is not one or not allowed.
+            ImageError: a photo that cannot be used.
+            FetchError: a url whose photo cannot be had.
+        """
+        if (photo is None) == (url is None):
+            raise UsageError(
+                f"a detection takes exactly one of photo and url; found {'none' if photo is None else 'both'}"
+            )
+        return self._photos.detect(photo, url)
+
+    def facets(self, names: Sequence[str], *, filter: Mapping[str, Any] | None = None, limit: int = 20) -> Counted:  # noqa: A002 - as in Query
+        """What the items that pass a filter are like; see ``Query.facets`` for what is counted.
+
+        Args:
+            names: Attributes, at most 32, as in a filter: one leading ``@`` is taken off.
+            filter: JSON filter; ``None`` for all items.
+            limit: Most values of each facet, 1-1000.
+
+        Raises:
+            UsageError: too many names, or a limit out of range.
+            FilterError: a filter that does not parse.
+        """
+        check_facets(names, limit)
+        wanted = None if filter is None else parse_filter(filter)
+        with self._gallery.reading() as holding:
+            facets = self._counts.facets(holding, wanted, names, limit=limit)
+            return Counted(facets, self._counts.total(holding, wanted), holding.seq)
 
     def refresh(self) -> int:
         """Catch up with the catalog's change log. Returns how many changed items were read again."""
@@ -117,7 +168,7 @@ class Searcher:
 
     def warm(self) -> None:
         """Load extractor and networks now, by a blank photo, so that the first real one does not wait for them."""
-        self._loaded().extract(blank_photo(), describe=False)
+        self._photos.warm(blank_photo())
 
     def known_attributes(self) -> Mapping[str, AttributeSummary]:
         """What filters can ask about, by name. Looks at every value, so it is for hints, not for every query."""
@@ -145,8 +196,7 @@ class Searcher:
         try:
             self._gallery.close()
         finally:
-            if self._source is not None:
-                self._source.close()
+            self._photos.close()
 
     def __enter__(self) -> Self:
         return self
@@ -157,77 +207,48 @@ class Searcher:
         self.close()
 
     def _question(self, query: Query) -> _Question:
-        """What the query comes down to; photos are fetched and embedded here, before the gallery is held still."""
-        if query.photo is not None:
-            return self._from_photo(query.photo, query, {})
-        if query.url is not None:
-            started = perf_counter()
-            data = self._fetch(query.url)
-            return self._from_photo(data, query, {"fetch": (perf_counter() - started) * 1e3})
+        """What the query brings; photos are fetched and embedded here, before the gallery is held still."""
+        if query.photo is not None or query.url is not None:
+            extraction = self._photos.extract(query.photo, query.url, query.region)
+            return _Question(
+                vectors=np.stack([view.vector for view in extraction.views]).astype(np.float32, copy=False),
+                regions=extraction.regions,
+                box=min((view.region.box for view in extraction.views), key=lambda box: box.area),
+                timing_ms=extraction.timing_ms,
+            )
         if query.vector is not None:
             return _Question(vectors=_checked(query.vector, self._gallery.dim)[None])
-        if query.item_id is not None:
-            return _Question(liked=(query.item_id,))
-        return _Question(liked=query.liked, disliked=query.disliked)
+        return _Question()
 
-    def _from_photo(self, data: bytes, query: Query, timing: Mapping[str, float]) -> _Question:
-        """The question that a photo asks."""
-        extraction = self._loaded().extract(data, choice=query.region, describe=False)
-        return _Question(
-            vectors=np.stack([view.vector for view in extraction.views]).astype(np.float32, copy=False),
-            regions=extraction.regions,
-            box=min((view.region.box for view in extraction.views), key=lambda box: box.area),
-            timing_ms={**timing, **extraction.timing_ms},
-        )
-
-    def _fetch(self, url: str) -> bytes:
-        """The bytes behind a link. Paths are not for callers to choose, whatever the source could read."""
-        if self._source is None:
-            raise UsageError("this searcher does not fetch photos from links", remedy="send the photo itself")
-        if not url.lower().startswith(("http://", "https://")):
-            raise UsageError(f"url is {url[:80]!r}; expected a link that starts with http:// or https://")
-        fetched = self._source.fetch(url)
-        if not isinstance(fetched, Original):
-            raise AssertionError("a source answers NotModified only to a conditional fetch")
-        return fetched.data
-
-    def _loaded(self) -> Extractor:
-        """The extractor, made when it is first needed, by one thread; where that fails, the next query tries again."""
-        with self._extractor_lock:
-            if self._extractor is None:
-                extractor = self._make_extractor()
-                have = (extractor.collection, extractor.dim)
-                want = (self._gallery.collection, self._gallery.dim)
-                if have != want:
-                    raise ConfigurationError(
-                        f"the extractor makes vectors of {have[0]!r}, {have[1]} wide, but the gallery holds "
-                        f"{want[0]!r}, {want[1]} wide",
-                        remedy="open the searcher with the model card that the catalog was imported with",
-                    )
-                self._extractor = extractor
-            return self._extractor
-
-    def _find(self, query: Query, question: _Question, wanted: Filter | None) -> tuple[tuple[Hit, ...], bool]:
+    def _find(
+        self, holding: Holding, query: Query, vectors: FloatArray | None, wanted: Filter | None
+    ) -> tuple[tuple[Hit, ...], bool]:
         """Hits, and whether there are more behind them."""
-        with self._gallery.reading() as holding:
-            liked = [self._ordinal(holding, item_id) for item_id in question.liked]
-            disliked = [self._ordinal(holding, item_id) for item_id in question.disliked]
-            if question.vectors is not None:
-                vectors = question.vectors
-            elif query.item_id is not None:
-                vectors = _vectors_of(holding, liked[0])
-            else:
-                vectors = _like(holding, liked, disliked)[None]
-            nearest = nearest_items(
-                holding,
+        liked = [self._ordinal(holding, item_id) for item_id in query.liked]
+        disliked = [self._ordinal(holding, item_id) for item_id in query.disliked]
+        excluded = frozenset(disliked)
+        if query.item_id is not None:
+            item = self._ordinal(holding, query.item_id)
+            vectors = _vectors_of(holding, item)
+            excluded |= {item}
+        elif vectors is None:
+            excluded |= set(liked)
+        if vectors is None or liked or disliked:
+            vectors = bent(
                 vectors,
-                count=query.offset + query.k + 1,
-                excluded=frozenset(liked + disliked),
-                allowed=None if wanted is None or wanted.node == EVERYTHING else holding.allowed(wanted),
-                group_by=query.group_by,
-                max_distance=None if not query.min_score else 1.0 - query.min_score,
+                [_vectors_of(holding, ordinal) for ordinal in liked],
+                [_vectors_of(holding, ordinal) for ordinal in disliked],
             )
-            return _page(holding, nearest, query)
+        nearest = nearest_items(
+            holding,
+            vectors,
+            count=query.offset + query.k + 1,
+            excluded=excluded,
+            allowed=None if wanted is None or wanted.node == EVERYTHING else holding.allowed(wanted),
+            group_by=query.group_by,
+            max_distance=None if not query.min_score else 1.0 - query.min_score,
+        )
+        return _page(holding, nearest, query)
 
     def _ordinal(self, holding: Holding, item_id: str) -> int:
         """An item's ordinal."""
@@ -261,22 +282,6 @@ def _page(holding: Holding, nearest: Nearest, query: Query) -> tuple[tuple[Hit, 
 def _vectors_of(holding: Holding, ordinal: int) -> FloatArray:
     """All stored vectors of an item: float32 ``[n, dim]``, unit rows."""
     return unit(holding.index.vectors(holding.items.keys_of(ordinal)))
-
-
-def _like(holding: Holding, liked: list[int], disliked: list[int]) -> FloatArray:
-    """The direction of liked items, away from disliked ones: float32 ``[dim]``, unit length.
-
-    Rocchio's relevance feedback ("Relevance feedback in information retrieval", in Salton, The SMART Retrieval System,
-    1971) without an original query: ``unit(mean(liked) - beta * mean(disliked))``. An item weighs the same however
-    many photos it has.
-    """
-    wanted = np.mean([_vectors_of(holding, ordinal).mean(axis=0) for ordinal in liked], axis=0)
-    if disliked:
-        unwanted = np.mean([_vectors_of(holding, ordinal).mean(axis=0) for ordinal in disliked], axis=0)
-        wanted = wanted - DISLIKED_WEIGHT * unwanted
-    if not np.linalg.norm(wanted) > 1e-6:
-        raise UsageError("liked and disliked items cancel each other out", remedy="name other items, or fewer")
-    return unit(wanted.astype(np.float32))
 
 
 def _checked(vector: FloatArray, dim: int) -> FloatArray:

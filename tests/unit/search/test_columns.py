@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nitari.search import columns as columns_module
-from nitari.search.columns import AttributeSummary, Columns, FacetCount, Row
+from nitari.search.columns import AttributeSummary, Columns, Row
 from nitari.search.filters import parse_filter
-from nitari.types import Attributes
+from nitari.types import Attributes, Facet, FacetValue
 from support.filters import filters, passes, rows
 
 
@@ -80,16 +80,31 @@ def test_facets_count_items(items: list[Row], chosen: list[bool]) -> None:
     for row, live in zip(items, mask.tolist(), strict=True):
         value = row.attributes.get("color", ())
         counts.update({(type(v), v) for v in (value if isinstance(value, tuple) else (value,))} if live else ())
-    (facet,) = columns.facets(["color"], mask, limit=100).values()
-    assert {(type(f.value), f.value): f.count for f in facet} == dict(counts)
-    assert [f.count for f in facet] == sorted((f.count for f in facet), reverse=True)
+    facet = columns.facet("color", mask, limit=100)
+    assert {(type(f.value), f.value): f.count for f in facet.values} == dict(counts)
+    assert [f.count for f in facet.values] == sorted((f.count for f in facet.values), reverse=True)
+    numbers = [value for kind, value in counts if kind is float]
+    assert (facet.low, facet.high) == ((min(numbers), max(numbers)) if numbers else (None, None))
+    for limit in range(1, len(counts) + 1):
+        assert columns.facet("color", mask, limit).values == facet.values[:limit]
 
 
 def test_facets_are_limited_and_ordered() -> None:
     """The most frequent values come first, ties by value; an unknown name has none."""
     columns = _columns([_row(str(n), {"size": ("m", "l", "s", "s")[n % 4]}) for n in range(9)])
-    facets = columns.facets(["size", "colour"], np.ones(9, np.bool_), limit=2)
-    assert facets == {"size": (FacetCount("s", 4), FacetCount("m", 3)), "colour": ()}
+    everything = np.ones(9, np.bool_)
+    assert columns.facet("size", everything, 2) == Facet("size", (FacetValue("s", 4), FacetValue("m", 3)))
+    assert columns.facet("colour", everything, 2) == Facet("colour", ())
+
+
+def test_facets_of_numbers() -> None:
+    """Equally frequent values come in their order, texts before numbers; the bounds are those of all of them, shown or not."""
+    columns = _columns([_row(str(n), {"price": price}) for n, price in enumerate([9.0, 10.0, 100.0, -2.5, "9", True])])
+    mask = np.asarray([True, True, True, True, True, True])
+    facet = columns.facet("price", mask, 3)
+    assert facet == Facet("price", (FacetValue("9", 1), FacetValue(-2.5, 1), FacetValue(9.0, 1)), -2.5, 100.0)
+    mask[3] = False
+    assert columns.facet("price", mask, 1).low == 9.0
 
 
 def test_reserved_names_win_but_nothing_is_lost() -> None:

@@ -17,9 +17,10 @@ from nitari.images.base import NotModified, Original, Validators
 from nitari.images.decode import ImageDecoder
 from nitari.index.exact import ExactIndex
 from nitari.search.columns import AttributeSummary
+from nitari.search.feedback import DISLIKED_WEIGHT
 from nitari.search.gallery import Gallery
 from nitari.search.query import Query
-from nitari.search.searcher import DISLIKED_WEIGHT, Searcher, SearcherStats, blank_photo
+from nitari.search.searcher import Searcher, SearcherStats, blank_photo
 from nitari.types import Box, FloatArray, Photo, Region
 from support.catalogs import COLLECTION, DIM, photo, put, vector_of
 from support.extraction import PRODUCT, TextEmbedder, text_extractor
