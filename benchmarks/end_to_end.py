@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -21,7 +20,6 @@ import tempfile
 import time
 import venv
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +146,7 @@ def main() -> int:
                 _measure(stage, contestant, phase)
             print(f"{phase} round {number + 1} of {rounds} done", file=sys.stderr)
     report = {
-        "machine": _machine(),
+        "machine": harness.machine("numpy", "onnxruntime", "pillow", "simplejpeg"),
         "photos": given.photos,
         "queries": given.queries,
         "systems": [_summary(contestant) for contestant in contestants],
@@ -250,27 +248,6 @@ def _median(figures: list[dict[str, Any]], key: str) -> float:
 def _quantiles(key: str, figures: list[dict[str, Any]]) -> dict[str, float]:
     values = sorted(value for figure in figures for value in figure[key])
     return {f"{key}_p50": statistics.median(values), f"{key}_p95": values[int(len(values) * 0.95)]}
-
-
-def _machine() -> dict[str, Any]:
-    """What a reader must know to compare."""
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        named = [
-            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
-        ]
-        name = named[0] if named else name
-    load = os.getloadavg() if hasattr(os, "getloadavg") else (0.0,)
-    packages = ("numpy", "onnxruntime", "pillow", "simplejpeg")
-    return {
-        "cpu": name,
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "load_at_end": load[0],
-        **{package: version(package) for package in packages},
-    }
 
 
 def _markdown(report: dict[str, Any]) -> str:

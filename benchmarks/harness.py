@@ -9,10 +9,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -80,6 +82,26 @@ def peak_mb() -> float:
         return 0.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def machine(*packages: str) -> dict[str, Any]:
+    """What a reader must know to compare: the machine, the load beside the run, versions of ``packages``."""
+    name = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        named = [
+            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
+        ]
+        name = named[0] if named else name
+    load = os.getloadavg() if hasattr(os, "getloadavg") else (0.0,)
+    return {
+        "cpu": name,
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "load_at_end": load[0],
+        **{package: version(package) for package in packages},
+    }
 
 
 def timed(call: Callable[[], Any]) -> tuple[Any, float, float]:
