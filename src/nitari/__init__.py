@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Answer": "nitari.types",
     "Box": "nitari.types",
+    "Client": "nitari.client",
     "Hit": "nitari.types",
     "Item": "nitari.types",
     "NitariError": "nitari.errors",
@@ -24,6 +25,7 @@ _HOME = {
 __all__ = [
     "Answer",
     "Box",
+    "Client",
     "Hit",
     "Item",
     "NitariError",
@@ -35,6 +37,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from nitari.client import Client
     from nitari.errors import NitariError
     from nitari.search.query import Query
     from nitari.settings import Settings

@@ -1,0 +1,400 @@
+"""The client: a method for every route of the API."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+from urllib.parse import quote
+
+from pydantic import BaseModel, ValidationError
+
+from nitari.client.arguments import PhotoSource, RankingArgs, SearchArgs, batches, json_bytes, photo_bytes
+from nitari.client.connection import Connection, Files, Transport
+from nitari.client.errors import ApiServerError, JobError, shown
+from nitari.errors import UsageError
+from nitari.server.schemas import (
+    MAX_BATCH,
+    MAX_WINDOW,
+    AnswerModel,
+    AttributeModel,
+    BatchModel,
+    CollectionModel,
+    CollectionsModel,
+    DeleteOperation,
+    DetectionModel,
+    EditModel,
+    FacetsModel,
+    HealthModel,
+    HitModel,
+    ItemModel,
+    JobModel,
+    JobsModel,
+    PutOperation,
+    QueryPhotoModel,
+    ReadyModel,
+    StatsModel,
+)
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_ENDED = {"failed": "failed", "canceled": "was canceled"}
+_PAGE = 100
+
+
+class Client:
+    """A server's API. Safe for several threads; close it, or use it in a ``with`` statement.
+
+    A server that is too busy (503 with ``Retry-After``) or cannot be connected to is asked again with growing pauses,
+    ``retries`` times. A request whose answer was lost is sent again only where that does no harm: all that reads,
+    ``put_item`` and ``edit_items``.
+
+    Args:
+        base_url: Where the server is, such as ``http://127.0.0.1:8321``.
+        token: The server's token, if it has one.
+        collection: A collection's name or an alias.
+        timeout: Longest wait for each piece of an answer, seconds. An edit is answered once its photos are embedded.
+        retries: Further tries after a passing failure.
+        transport: An ``httpx`` transport in place of the usual one: for a private certificate authority, or for tests.
+
+    Raises:
+        UsageError: where the arguments are not as above.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        token: str | None = None,
+        collection: str = "default",
+        timeout: float = 60.0,
+        retries: int = 3,
+        transport: Transport | None = None,
+    ) -> None:
+        self._http = Connection(base_url, token=token, timeout=timeout, retries=retries, transport=transport)
+        self._root = f"/v1/collections/{_segment(collection)}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections. The client cannot be used any more."""
+        self._http.close()
+
+    # -- questions
+
+    def search(self, **query: Unpack[SearchArgs]) -> AnswerModel:
+        """Find look-alikes of a photo, an item or a vector.
+
+        Args:
+            query: One of ``photo`` (bytes, a path or an open file), ``url``, ``item_id``, ``vector`` or ``photo_id``.
+                All else is optional: ``region`` (``auto``, ``whole``, ``largest`` or a box in 0-1), ``liked``,
+                ``disliked``, ``filter``, ``k``, ``offset``, ``min_score``, ``group_by``, ``facets``, ``facet_limit``.
+
+        Raises:
+            ApiUsageError: arguments that do not go together, or a filter that does not parse.
+            ApiNotFoundError: no such item or kept photo.
+            ApiDataError: a photo or link that cannot be used, or an argument out of bounds; ``errors`` names it.
+        """
+        photo = query.pop("photo", None)
+        return self._ask(AnswerModel, f"{self._root}/search", query, photo)
+
+    def search_all(self, *, limit: int | None = None, **query: Unpack[SearchArgs]) -> Iterator[HitModel]:
+        """Every hit of a search, fetched page by page as it is read: at most 10,000, each item once.
+
+        An item that comes or moves while the pages are read may be missed.
+
+        Args:
+            limit: Stop after this many hits.
+            query: As for ``search``; ``k`` is the size of a page, ``offset`` how many hits to leave out first.
+        """
+        photo = query.get("photo")
+        if photo is not None:
+            query["photo"] = photo_bytes(photo)  # an open file can be read only once
+        size, offset, seen = query.get("k", _PAGE), query.get("offset", 0), set[str]()
+        more = True
+        while more and offset < MAX_WINDOW:
+            query["k"], query["offset"] = min(size, MAX_WINDOW - offset), offset
+            page = self.search(**query)
+            for hit in page.hits:
+                if limit is not None and len(seen) >= limit:
+                    return
+                if hit.item_id not in seen:
+                    seen.add(hit.item_id)
+                    yield hit
+            more = page.more and bool(page.hits)
+            offset += len(page.hits)
+
+    def recommend(
+        self, *, liked: Sequence[str], disliked: Sequence[str] = (), **options: Unpack[RankingArgs]
+    ) -> AnswerModel:
+        """Find items like some and unlike others; none of those named is answered. Options as for ``search``."""
+        return self._ask(AnswerModel, f"{self._root}/recommend", {"liked": liked, "disliked": disliked, **options})
+
+    def detect(
+        self, *, photo: PhotoSource | None = None, url: str | None = None, photo_id: str | None = None
+    ) -> DetectionModel:
+        """Find the products on a photo; their boxes are good for ``search(region=...)``."""
+        return self._ask(DetectionModel, f"{self._root}/detect", {"url": url, "photo_id": photo_id}, photo)
+
+    def facets(self, names: Sequence[str], *, filter: Mapping[str, Any] | None = None, limit: int = 20) -> FacetsModel:  # noqa: A002  # its name in the API
+        """Count attributes' values over all items that pass the filter."""
+        return self._ask(FacetsModel, f"{self._root}/facets", {"names": names, "filter": filter, "limit": limit})
+
+    # -- items
+
+    def get_item(self, item_id: str) -> ItemModel:
+        """An item as the catalog has it.
+
+        Raises:
+            ApiNotFoundError: there is none.
+        """
+        return self._get(ItemModel, self._item(item_id))
+
+    def put_item(
+        self,
+        item_id: str,
+        *,
+        title: str = "",
+        item_group_id: str | None = None,
+        image_links: Sequence[str] = (),
+        attributes: Mapping[str, AttributeModel] | None = None,
+        photos: Sequence[PhotoSource] = (),
+    ) -> EditModel:
+        """Insert or replace an item; when this returns, it is durable and the server's answers show it.
+
+        Args:
+            item_id: The item.
+            title: For people.
+            item_group_id: The style; the item's own id if absent.
+            image_links: ``http(s)`` links, or ``upload:`` links that an earlier answer named; main photo first.
+            attributes: Anything else, typed.
+            photos: Photos to upload; they come before ``image_links``.
+
+        Raises:
+            ApiDataError: none of the photos can be used (``errors`` has one entry for each), or a field is at fault.
+        """
+        item = {"title": title, "item_group_id": item_group_id, "image_links": image_links, "attributes": attributes}
+        body = json_bytes(item)
+        if not photos:
+            return self._parse(EditModel, self._http.send("PUT", self._item(item_id), json=body))
+        files: Files = [("item", (None, body, "application/json"))]
+        files += [_photo_part(photo) for photo in photos]
+        return self._parse(EditModel, self._http.send("PUT", self._item(item_id), files=files))
+
+    def delete_item(self, item_id: str) -> EditModel:
+        """Delete an item. One that is still in a feed comes back with that feed's next import.
+
+        Raises:
+            ApiNotFoundError: there is none.
+        """
+        return self._parse(EditModel, self._http.send("DELETE", self._item(item_id), repeatable=False))
+
+    def edit_items(
+        self,
+        operations: Iterable[PutOperation | DeleteOperation],
+        *,
+        batch_items: int = 64,
+        batch_bytes: int = 4 * 2**20,
+    ) -> Iterator[EditModel]:
+        """Carry out many edits in order; yields what became of each. Nothing is sent but what is read: use a ``for``.
+
+        An edit that fails raises nothing: its result has a ``status`` of 400 or more. Where an answer is lost, its
+        batch is sent again; edits that the first one did are then told as ``unchanged`` or ``absent``.
+
+        Args:
+            operations: ``PutOperation`` and ``DeleteOperation``; may be a generator, read a batch at a time.
+            batch_items: Most edits in one request, 1-1000.
+            batch_bytes: Most bytes of one request; keep it below the server's ``max_body_bytes``.
+        """
+        if not 1 <= batch_items <= MAX_BATCH:
+            raise UsageError(f"batch_items is {batch_items}; it must be 1-{MAX_BATCH}")
+        return self._edit(batches(operations, most_items=batch_items, most_bytes=batch_bytes))
+
+    def _edit(self, bodies: Iterator[bytes]) -> Iterator[EditModel]:
+        for body in bodies:
+            yield from self._parse(BatchModel, self._http.send("POST", f"{self._root}/items:batch", json=body)).results
+
+    # -- pictures
+
+    def photo(self, item_id: str, *, link: str | None = None, size: int = 480) -> bytes:
+        """An item's photo as a small JPEG without metadata.
+
+        Args:
+            item_id: The item.
+            link: One of the item's image links; its main photo if absent.
+            size: Longest side, 16-2048 pixels.
+        """
+        params = {"size": size} | ({"link": link} if link is not None else {})
+        return self._http.send("GET", f"{self._root}/photos/{_segment(item_id)}", params=params)
+
+    def keep_query_photo(self, photo: PhotoSource) -> QueryPhotoModel:
+        """Keep a photo on the server for some time, for a link that restores a search: ``search(photo_id=...)``.
+
+        Raises:
+            ApiUsageError: the server does not keep photos.
+        """
+        body = self._http.send("POST", f"{self._root}/query-photos", files=[_photo_part(photo)], repeatable=False)
+        return self._parse(QueryPhotoModel, body)
+
+    def query_photo(self, photo_id: str) -> bytes:
+        """A kept photo, JPEG."""
+        return self._http.send("GET", f"{self._root}/query-photos/{_segment(photo_id)}")
+
+    def forget_query_photo(self, photo_id: str) -> None:
+        """Delete a kept photo."""
+        self._http.send("DELETE", f"{self._root}/query-photos/{_segment(photo_id)}", repeatable=False)
+
+    # -- imports
+
+    def import_feed(
+        self,
+        feed: str | os.PathLike[str],
+        *,
+        feed_id: str | None = None,
+        sync: bool = False,
+        allow_delete: bool = False,
+    ) -> JobModel:
+        """Have the server import a feed; it is a job that outlives this call: see ``wait``.
+
+        Args:
+            feed: An ``http(s)`` URL that the server fetches, or the path of a feed file here that is uploaded. Relative
+                image links in an uploaded file lead nowhere.
+            feed_id: The feed's name, under which it owns its items.
+            sync: Also delete this feed's items that are no longer in it.
+            allow_delete: Even where that is a large share of them.
+        """
+        options = {"feed_id": feed_id, "sync": sync, "allow_delete": allow_delete}
+        if isinstance(feed, str) and feed.startswith(("http://", "https://")):
+            body = json_bytes({"feed": feed, **options})
+            return self._parse(JobModel, self._http.send("POST", "/v1/jobs", json=body, repeatable=False))
+        path = Path(feed)
+        try:
+            file = path.open("rb")
+        except OSError as exc:
+            raise UsageError(
+                f"feed {str(path)!r} cannot be read: {exc.strerror or exc}",
+                remedy="give the path of a feed file, or an http(s) URL",
+            ) from exc
+        with file:
+            files: Files = [
+                ("options", (None, json_bytes(options), "application/json")),
+                ("feed", (path.name, file, "application/octet-stream")),
+            ]
+            return self._parse(JobModel, self._http.send("POST", "/v1/jobs", files=files, repeatable=False))
+
+    def job(self, job_id: str) -> JobModel:
+        """A job as it is now."""
+        return self._get(JobModel, f"/v1/jobs/{_segment(job_id)}")
+
+    def jobs(self) -> list[JobModel]:
+        """Jobs, newest first."""
+        return self._get(JobsModel, "/v1/jobs").jobs
+
+    def wait(self, job: JobModel | str, *, timeout: float | None = None, poll: float = 0.5) -> JobModel:
+        """Wait until a job has succeeded.
+
+        Args:
+            job: The job, or its id.
+            timeout: Longest wait, seconds; for ever if absent. The job goes on after it.
+            poll: Pause between two looks, seconds.
+
+        Raises:
+            JobError: it failed, was canceled, or has not finished in time; ``job`` has its state and problem.
+        """
+        job_id = job if isinstance(job, str) else job.job_id
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            seen = self.job(job_id)
+            if seen.state == "succeeded":
+                return seen
+            if seen.state in _ENDED:
+                why = f": {seen.problem.detail}" if seen.problem else ""
+                remedy = seen.problem.remedy if seen.problem else ""
+                raise JobError(f"job {job_id} {_ENDED[seen.state]}{why}", job=seen, remedy=remedy)
+            if deadline is not None and time.monotonic() >= deadline:
+                raise JobError(f"job {job_id} is still {seen.state} after {timeout:g} s", job=seen)
+            time.sleep(poll)
+
+    def retry_job(self, job_id: str) -> JobModel:
+        """Run a failed or canceled job again; what it had done already is seen to be unchanged."""
+        return self._parse(JobModel, self._http.send("POST", f"/v1/jobs/{_segment(job_id)}:retry", repeatable=False))
+
+    def cancel_job(self, job_id: str) -> JobModel:
+        """Stop a job; what it has committed stays."""
+        return self._parse(JobModel, self._http.send("POST", f"/v1/jobs/{_segment(job_id)}:cancel", repeatable=False))
+
+    # -- the server
+
+    def collections(self) -> list[str]:
+        """Names of all collections."""
+        return self._get(CollectionsModel, "/v1/collections").collections
+
+    def collection(self) -> CollectionModel:
+        """This client's collection: its size, what filters can ask about, and the server's limits."""
+        return self._get(CollectionModel, self._root)
+
+    def stats(self) -> StatsModel:
+        """Counts of the catalog and of the server process."""
+        return self._get(StatsModel, "/v1/stats")
+
+    def live(self) -> HealthModel:
+        """Whether the process answers at all."""
+        return self._get(HealthModel, "/livez")
+
+    def ready(self) -> ReadyModel:
+        """Whether searches can be answered, and from what.
+
+        Raises:
+            ApiServerError: not now.
+        """
+        return self._get(ReadyModel, "/readyz")
+
+    def metrics(self) -> str:
+        """Figures for Prometheus, as text."""
+        return self._http.send("GET", "/metrics").decode()
+
+    # -- how
+
+    def _item(self, item_id: str) -> str:
+        return f"{self._root}/items/{_segment(item_id)}"
+
+    def _ask(
+        self, model: type[_Model], path: str, options: Mapping[str, Any], photo: PhotoSource | None = None
+    ) -> _Model:
+        """A question as JSON, or as a form where a photo goes with it."""
+        body = json_bytes(options)
+        if photo is None:
+            return self._parse(model, self._http.send("POST", path, json=body))
+        files: Files = [("options", (None, body, "application/json")), _photo_part(photo)]
+        return self._parse(model, self._http.send("POST", path, files=files))
+
+    def _get(self, model: type[_Model], path: str) -> _Model:
+        return self._parse(model, self._http.send("GET", path))
+
+    def _parse(self, model: type[_Model], body: bytes) -> _Model:
+        try:
+            return model.model_validate_json(body)
+        except ValidationError as exc:
+            raise ApiServerError(
+                f"the answer is not a {model.__name__}; it begins {shown(body)}",
+                status=200,
+                code="answer",
+                remedy="see whether base_url names a Nitari server of this client's version",
+            ) from exc
+
+
+def _photo_part(photo: PhotoSource) -> tuple[str, tuple[str | None, Any, str]]:
+    return "photo", ("photo", photo_bytes(photo), "application/octet-stream")
+
+
+def _segment(value: str) -> str:
+    """A path segment that stands for ``value`` even where it holds slashes, or is nothing but dots."""
+    return quote(value, safe="").replace(".", "%2E") if value.strip(".") == "" else quote(value, safe="")

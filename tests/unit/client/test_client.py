@@ -1,0 +1,300 @@
+"""Each method of the client: what it sends, what it makes of the answer."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import nitari
+from nitari.client import Client, DeleteOperation, JobError, PutOperation, UnreachableError
+from nitari.client.errors import ApiNotFoundError, ApiServerError
+from nitari.errors import NotFoundError, UsageError
+from nitari.server.schemas import ItemBody
+
+Route = Callable[[httpx.Request], Any]
+
+JOB = {
+    "job_id": "j1",
+    "kind": "import",
+    "state": "queued",
+    "feed": "https://shop.example/feed.xml",
+    "feed_id": None,
+    "sync": False,
+    "allow_delete": False,
+    "created_at": "2026-11-23T12:00:00Z",
+    "started_at": None,
+    "finished_at": None,
+    "progress": None,
+    "problem": None,
+}
+EDIT = {"item_id": "a", "result": "created", "status": 201, "rejections": [], "image_links": []}
+
+
+def hit(item_id: str) -> dict[str, Any]:
+    """A hit as a server sends it."""
+    return {
+        "item_id": item_id,
+        "item_group_id": item_id,
+        "score": 0.5,
+        "title": "",
+        "link": None,
+        "image": "a.jpg",
+        "thumbnail": "/v1/x",
+        "box": [0, 0, 1, 1],
+        "attributes": {"price": 3, "sale": True, "color": ["red"]},
+    }
+
+
+def answer(*item_ids: str, more: bool = False) -> dict[str, Any]:
+    """An answer as a server sends it."""
+    return {
+        "hits": [hit(item_id) for item_id in item_ids],
+        "more": more,
+        "total": 100,
+        "facets": [],
+        "regions": [],
+        "query_box": None,
+        "timing_ms": {"total": 1.5},
+        "seq": 4,
+    }
+
+
+class Fake:
+    """A server that answers every request with what ``reply`` gives: JSON, bytes, or a whole response."""
+
+    def __init__(self) -> None:
+        self.reply: Route = lambda _request: {}
+        self.requests: list[httpx.Request] = []
+
+    def handle(self, request: httpx.Request) -> httpx.Response:
+        """Answer."""
+        request.read()
+        self.requests.append(request)
+        told = self.reply(request)
+        if isinstance(told, httpx.Response):
+            return told
+        return httpx.Response(200, content=told) if isinstance(told, bytes) else httpx.Response(200, json=told)
+
+    @property
+    def last(self) -> httpx.Request:
+        """The last request."""
+        return self.requests[-1]
+
+    def json(self) -> Any:
+        """The last request's body."""
+        return json.loads(self.last.content)
+
+
+@pytest.fixture
+def fake() -> Fake:
+    """A server to be told what to say."""
+    return Fake()
+
+
+@pytest.fixture
+def client(fake: Fake) -> Iterator[Client]:
+    """A client of it."""
+    with Client("http://nitari.example", transport=httpx.MockTransport(fake.handle), retries=0) as made:
+        yield made
+
+
+def test_it_is_a_public_name() -> None:
+    """`from nitari import Client` is how it is had."""
+    assert nitari.Client is Client
+
+
+def test_search_by_item(client: Client, fake: Fake) -> None:
+    """Only what was given is sent; the answer is typed."""
+    fake.reply = lambda _request: answer("b", "c")
+    found = client.search(item_id="a", k=2, filter={"price": {"lt": 50}}, facets=("color",))
+    assert fake.last.url.path == "/v1/collections/default/search"
+    assert fake.json() == {"item_id": "a", "k": 2, "filter": {"price": {"lt": 50}}, "facets": ["color"]}
+    assert [one.item_id for one in found.hits] == ["b", "c"]
+    assert found.hits[0].attributes == {"price": 3.0, "sale": True, "color": ["red"]}
+
+
+@pytest.mark.parametrize("kind", [bytes, str, Path, io.BytesIO])
+def test_search_by_photo(client: Client, fake: Fake, tmp_path: Path, kind: type) -> None:
+    """A photo goes in a form, the options beside it."""
+    fake.reply = lambda _request: answer("b")
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(b"\xff\xd8jpeg")
+    photo = {bytes: b"\xff\xd8jpeg", str: str(path), Path: path, io.BytesIO: io.BytesIO(b"\xff\xd8jpeg")}[kind]
+    client.search(photo=photo, region=[0.1, 0.1, 0.9, 0.9])
+    assert fake.last.headers["Content-Type"].startswith("multipart/form-data")
+    assert b'{"region": [0.1, 0.1, 0.9, 0.9]}' in fake.last.content
+    assert b"\xff\xd8jpeg" in fake.last.content
+
+
+def pages(request: httpx.Request) -> Any:
+    """Five items, two of them twice, as if the catalog had changed between the pages."""
+    items = ["a", "b", "b", "c", "a", "d", "e"]
+    asked = json.loads(request.content)
+    offset, k = asked["offset"], asked["k"]
+    return answer(*items[offset : offset + k], more=offset + k < len(items))
+
+
+def test_search_all_pages(client: Client, fake: Fake) -> None:
+    """Page by page, as far as it is read, each item once."""
+    fake.reply = pages
+    hits = client.search_all(item_id="q", k=2)
+    assert next(hits).item_id == "a"
+    assert len(fake.requests) == 1
+    assert [one.item_id for one in hits] == ["b", "c", "d", "e"]
+    assert [json.loads(request.content)["offset"] for request in fake.requests] == [0, 2, 4, 6]
+
+
+def test_search_all_stops(client: Client, fake: Fake) -> None:
+    """At a limit, at the server's window, and at an empty page."""
+    fake.reply = pages
+    assert [one.item_id for one in client.search_all(item_id="q", k=2, limit=3)] == ["a", "b", "c"]
+    fake.reply = lambda request: answer(str(json.loads(request.content)["offset"]), more=True)
+    assert [one.item_id for one in client.search_all(item_id="q", k=100, offset=9_999)] == ["9999"]
+    assert fake.json()["k"] == 1
+    fake.reply = lambda _request: answer(more=True)
+    assert list(client.search_all(item_id="q")) == []
+
+
+def test_search_all_reads_a_photo_once(client: Client, fake: Fake) -> None:
+    """An open file serves every page."""
+    fake.reply = lambda request: answer(str(len(fake.requests)), more=len(fake.requests) < 3)
+    assert len(list(client.search_all(photo=io.BytesIO(b"jpeg"), k=1))) == 3
+    assert all(b"jpeg" in request.content for request in fake.requests)
+
+
+@pytest.mark.parametrize(
+    ("item_id", "path"),
+    [
+        ("24-mb01", b"24-mb01"),
+        ("a/b c", b"a%2Fb%20c"),
+        ("鞄?#%", b"%E9%9E%84%3F%23%25"),
+        ("..", b"%2E%2E"),
+        (".", b"%2E"),
+        ("a.b", b"a.b"),
+    ],
+)
+def test_item_ids_in_paths(client: Client, fake: Fake, item_id: str, path: bytes) -> None:
+    """Whatever an id holds, it stays one segment of the path."""
+    fake.reply = lambda _request: EDIT
+    client.delete_item(item_id)
+    assert fake.last.url.raw_path == b"/v1/collections/default/items/" + path
+
+
+def test_put_item_as_json(client: Client, fake: Fake) -> None:
+    """Without photos to upload, an item is JSON."""
+    fake.reply = lambda _request: EDIT
+    assert client.put_item("a", title="Bag", image_links=["https://x/a.jpg"], attributes={"price": 3}).status == 201
+    assert fake.last.method == "PUT"
+    assert fake.json() == {"title": "Bag", "image_links": ["https://x/a.jpg"], "attributes": {"price": 3}}
+
+
+def test_put_item_with_photos(client: Client, fake: Fake) -> None:
+    """Photos go in a form, in order."""
+    fake.reply = lambda _request: EDIT
+    client.put_item("a", photos=[b"front", io.BytesIO(b"back")])
+    sent = fake.last.content
+    assert 0 < sent.index(b'name="item"') < sent.index(b"front") < sent.index(b"back")
+
+
+def test_edit_items(client: Client, fake: Fake) -> None:
+    """Bounded requests, results in order, failures among them."""
+
+    def reply(request: httpx.Request) -> Mapping[str, Any]:
+        sent = [operation["item_id"] for operation in json.loads(request.content)["operations"]]
+        results = [EDIT | {"item_id": item_id, "status": 404, "result": "absent"} for item_id in sent]
+        return {"results": results, "failed": len(results), "seq": 1}
+
+    fake.reply = reply
+    edits = [PutOperation(op="put", item_id=f"i{number}", item=ItemBody()) for number in range(4)]
+    done = list(client.edit_items([*edits, DeleteOperation(op="delete", item_id="i4")], batch_items=2))
+    assert [(one.item_id, one.status) for one in done] == [(f"i{number}", 404) for number in range(5)]
+    assert len(fake.requests) == 3
+    assert fake.last.url.path.endswith("/items:batch")
+
+
+@pytest.mark.parametrize("batch_items", [0, 1001])
+def test_batches_have_bounds(client: Client, batch_items: int) -> None:
+    """Said at the call, not at the first result."""
+    with pytest.raises(UsageError, match="batch_items"):
+        client.edit_items([], batch_items=batch_items)
+
+
+def test_import_by_url_and_by_file(client: Client, fake: Fake, tmp_path: Path) -> None:
+    """A URL is sent as JSON for the server to fetch, a file is uploaded."""
+    fake.reply = lambda _request: httpx.Response(202, json=JOB)
+    assert client.import_feed("https://shop.example/feed.xml", sync=True).state == "queued"
+    assert fake.json() == {"feed": "https://shop.example/feed.xml", "sync": True, "allow_delete": False}
+    path = tmp_path / "feed.csv"
+    path.write_bytes(b"id,image_link\n")
+    client.import_feed(path, feed_id="spring")
+    assert b'filename="feed.csv"' in fake.last.content
+    assert b'"feed_id": "spring"' in fake.last.content
+    with pytest.raises(UsageError, match=r"nowhere\.csv"):
+        client.import_feed(tmp_path / "nowhere.csv")
+
+
+def test_wait(client: Client, fake: Fake) -> None:
+    """Until the job has succeeded."""
+    states = iter(["queued", "running", "succeeded"])
+    fake.reply = lambda _request: JOB | {"state": next(states)}
+    assert client.wait("j1", poll=0).state == "succeeded"
+    assert fake.last.url.path == "/v1/jobs/j1"
+
+
+def test_wait_for_what_does_not_succeed(client: Client, fake: Fake) -> None:
+    """Failed, canceled, or too long: an error that has the job."""
+    problem = {"title": "x", "status": 422, "detail": "the feed is empty", "code": "feed", "remedy": "fill it"}
+    fake.reply = lambda _request: JOB | {"state": "failed", "problem": problem}
+    with pytest.raises(JobError, match="job j1 failed: the feed is empty") as failed:
+        client.wait("j1")
+    assert (failed.value.code, failed.value.remedy) == ("feed", "fill it")
+    fake.reply = lambda _request: JOB | {"state": "canceled"}
+    with pytest.raises(JobError, match="was canceled"):
+        client.wait("j1")
+    fake.reply = lambda _request: JOB | {"state": "running"}
+    with pytest.raises(JobError, match="still running after 0 s") as late:
+        client.wait("j1", timeout=0)
+    assert late.value.job.state == "running"
+
+
+def test_photos_are_bytes(client: Client, fake: Fake) -> None:
+    """Pictures come as they are."""
+    fake.reply = lambda _request: b"\xff\xd8"
+    assert client.photo("a", link="https://x/a b.jpg", size=64) == b"\xff\xd8"
+    assert dict(fake.last.url.params) == {"link": "https://x/a b.jpg", "size": "64"}
+
+
+def test_errors_are_those_of_the_core(client: Client, fake: Fake) -> None:
+    """Code that catches the searcher's errors catches the client's."""
+    problem = {"title": "Not Found", "status": 404, "detail": "no item 'a'", "code": "not-found"}
+    fake.reply = lambda _request: httpx.Response(404, json=problem)
+    with pytest.raises(NotFoundError, match="no item 'a'") as error:
+        client.get_item("a")
+    assert isinstance(error.value, ApiNotFoundError)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b'{"status": "well"}'])
+def test_answers_that_are_none(client: Client, fake: Fake, body: bytes) -> None:
+    """200 from something that is no Nitari server is an error that says so."""
+    fake.reply = lambda _request: body
+    with pytest.raises(ApiServerError, match="not a ReadyModel") as error:
+        client.ready()
+    assert "base_url" in error.value.remedy
+
+
+def test_a_deletion_whose_answer_was_lost_is_not_repeated(client: Client, fake: Fake) -> None:
+    """A second try would say that there is no such item."""
+
+    def lose(_request: httpx.Request) -> Any:
+        raise httpx.ReadError("reset")
+
+    fake.reply = lose
+    with pytest.raises(UnreachableError):
+        client.delete_item("a")
+    assert len(fake.requests) == 1
