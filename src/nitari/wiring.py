@@ -18,13 +18,14 @@ from nitari.errors import FeedError, StateError
 from nitari.settings import Settings
 
 if TYPE_CHECKING:
-    from nitari.catalog.base import CollectionSpec, Feed
+    from nitari.catalog.base import CollectionSpec, Feed, FeedRow
     from nitari.catalog.sql import SqlCatalog
     from nitari.embeddings.base import Embedder
     from nitari.extract import Extractor
     from nitari.images.base import ImageSource
     from nitari.index.base import VectorIndex
-    from nitari.ingest.worker import Ingester
+    from nitari.ingest.jobs import Job, Run
+    from nitari.ingest.worker import ImportReport, Ingester
     from nitari.models.card import Card, Part
     from nitari.models.store import ModelStore
     from nitari.regions.base import RegionFinder
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from nitari.search.gallery import Gallery
     from nitari.search.searcher import Searcher
     from nitari.server.services import Services
+    from nitari.types import Rejection
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +73,11 @@ def open_feed(
     feed_id: str | None = None,
     query: str | None = None,
     encoding: str | None = None,
+    image_base: str | Path | None = None,
 ) -> Feed:
     """A feed from wherever it is; one at a URL is fetched under the same rules as image links.
+
+    Arguments are those of ``nitari.catalog.feed.open_feed``.
 
     Raises:
         FeedError: a source that cannot be read.
@@ -89,7 +94,7 @@ def open_feed(
             raise FeedError(f"{url} answered as if an older copy were known")
         yield BytesIO(original.data)
 
-    return open_any(source, feed_id=feed_id, query=query, encoding=encoding, opener=opener)
+    return open_any(source, feed_id=feed_id, query=query, encoding=encoding, image_base=image_base, opener=opener)
 
 
 @contextmanager
@@ -144,6 +149,7 @@ def open_searcher(settings: Settings, *, extractor: Extractor | None = None) -> 
 @contextmanager
 def open_services(settings: Settings) -> Iterator[Services]:
     """All that the HTTP server stands on, over one extractor and one catalog."""
+    from nitari.catalog.feeds.submitted import read_submitted
     from nitari.images.cache import OriginalsCache
     from nitari.images.decode import ImageDecoder
     from nitari.ingest.edit import Editor
@@ -165,16 +171,19 @@ def open_services(settings: Settings) -> Iterator[Services]:
             extractor=extractor,
             source=source,
             originals=originals,
+            read=read_submitted,
             workers=settings.ingest.workers,
         )
         jobs = stack.enter_context(Jobs(folder=settings.home / JOBS, run=_import_runner(settings, catalog, extractor)))
-        pictures = CatalogPictures(
-            catalog=catalog,
-            originals=originals,
-            sources=sources,
-            decoder=decoder,
-            folder=settings.home / THUMBNAILS,
-            max_bytes=settings.server.thumbnail_cache_bytes,
+        pictures = stack.enter_context(
+            CatalogPictures(
+                catalog=catalog,
+                originals=originals,
+                sources=sources,
+                decoder=decoder,
+                folder=settings.home / THUMBNAILS,
+                max_bytes=settings.server.thumbnail_cache_bytes,
+            )
         )
         query_photos = FolderQueryPhotos(
             folder=settings.home / QUERY_PHOTOS,
@@ -183,6 +192,60 @@ def open_services(settings: Settings) -> Iterator[Services]:
             most=settings.server.query_photos,
         )
         yield Services(searcher, catalog, editor, jobs, pictures, query_photos)
+
+
+def _import_runner(settings: Settings, catalog: SqlCatalog, extractor: Extractor) -> Run:
+    """What carries out an import for a client: of a URL or an uploaded file, never of a folder of this machine.
+
+    Paths in such a feed lead nowhere: only ``http(s)`` links are followed, whatever lies beside the file. Half of the
+    workers are left to queries.
+    """
+    from nitari.ingest.worker import Ingester
+
+    ingester = Ingester(
+        catalog=catalog,
+        extractor=extractor,
+        sources=lambda _image_base: _web_links(settings),
+        workers=max(1, settings.ingest.workers // 2),
+        fetchers=FETCHERS,
+        commit_items=settings.ingest.commit_items,
+    )
+
+    def run(job: Job, source: str, on_progress: Callable[[ImportReport], None]) -> ImportReport:
+        with _speaking_of(job.feed, source):
+            feed = open_feed(settings, source, feed_id=job.feed_id)
+        if job.url is None:
+            feed = _Uploaded(feed, name=job.feed, path=source)
+        return ingester.run(feed, sync=job.sync, allow_delete=job.allow_delete, on_progress=on_progress)
+
+    return run
+
+
+@contextmanager
+def _speaking_of(name: str, path: str) -> Iterator[None]:
+    """Make errors of a feed name what the client named, not where we keep it."""
+    try:
+        yield
+    except FeedError as exc:
+        raise FeedError(exc.message.replace(path, name), remedy=exc.remedy, code=exc.code) from exc
+
+
+class _Uploaded:
+    """A feed that a client uploaded: it has no folder, and its errors speak of the client's file, not of ours."""
+
+    image_base: str | None = None
+
+    def __init__(self, feed: Feed, *, name: str, path: str) -> None:
+        self._feed = feed
+        self._name = name
+        self._path = path
+        self.feed_id = feed.feed_id
+        self.size_hint = feed.size_hint
+
+    def read(self) -> Iterator[FeedRow | Rejection]:
+        """Rows in the feed's order."""
+        with _speaking_of(self._name, self._path):
+            yield from self._feed.read()
 
 
 def open_extractor(settings: Settings) -> Extractor:
@@ -294,17 +357,27 @@ def _web_source(settings: Settings, *, max_bytes: int | None = None) -> ImageSou
     )
 
 
+def _web_links(settings: Settings) -> ImageSource:
+    """Follows http(s) links and no others."""
+    from nitari.images.cache import CachingSource, OriginalsCache
+    from nitari.images.links import LinkSource
+
+    return LinkSource(web=CachingSource(_web_source(settings), OriginalsCache(settings.home / ORIGINALS)), files=None)
+
+
 def _sources(settings: Settings) -> Callable[[str | None], ImageSource]:
-    """From a feed's folder to the source of its photos; what comes from the web is kept as originals."""
+    """From a feed's folder to the source of its photos; what comes from the web, or was uploaded, is kept."""
 
     def source(image_base: str | None) -> ImageSource:
         from nitari.images.cache import CachingSource, OriginalsCache
         from nitari.images.files import FileSource
         from nitari.images.links import LinkSource
+        from nitari.images.uploads import UploadSource
 
-        web = CachingSource(_web_source(settings), OriginalsCache(settings.home / ORIGINALS))
+        originals = OriginalsCache(settings.home / ORIGINALS)
+        web = CachingSource(_web_source(settings), originals)
         files = FileSource(Path(image_base), max_bytes=settings.images.max_bytes) if image_base else None
-        return LinkSource(web=web, files=files)
+        return LinkSource(web=web, files=files, uploads=UploadSource(originals))
 
     return source
 

@@ -1,0 +1,44 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from nitari.disk import write_whole
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_written_and_replaced(tmp_path: Path, *, durable: bool) -> None:
+    """The file holds what was written last, in folders made for it, and nothing else is left there."""
+    path = tmp_path / "a" / "b" / "file"
+    for data in (b"first", b"second"):
+        write_whole(path, data, durable=durable)
+        assert path.read_bytes() == data
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_private_and_dated(tmp_path: Path) -> None:
+    """Only this user can read the file, and it bears the time it was given."""
+    path = tmp_path / "file"
+    write_whole(path, b"x", modified_at=1_000_000_000.5)
+    assert path.stat().st_mtime == 1_000_000_000.5
+    if os.name == "posix":
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the disk fails before the rename, what was there is there still, and nothing beside it."""
+    path = tmp_path / "file"
+    write_whole(path, b"old")
+
+    def fail(_handle: int) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
