@@ -18,7 +18,7 @@ from nitari.errors import FeedError, StateError
 from nitari.settings import Settings
 
 if TYPE_CHECKING:
-    from nitari.catalog.base import CollectionSpec, Feed, FeedRow
+    from nitari.catalog.base import CollectionSpec, Feed
     from nitari.catalog.sql import SqlCatalog
     from nitari.embeddings.base import Embedder
     from nitari.extract import Extractor
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from nitari.search.gallery import Gallery
     from nitari.search.searcher import Searcher
     from nitari.server.services import Services
-    from nitari.types import Rejection
 
 log = logging.getLogger(__name__)
 
@@ -200,6 +199,7 @@ def _import_runner(settings: Settings, catalog: SqlCatalog, extractor: Extractor
     Paths in such a feed lead nowhere: only ``http(s)`` links are followed, whatever lies beside the file. Half of the
     workers are left to queries.
     """
+    from nitari.catalog.feed import UploadedFeed
     from nitari.ingest.worker import Ingester
 
     ingester = Ingester(
@@ -212,40 +212,14 @@ def _import_runner(settings: Settings, catalog: SqlCatalog, extractor: Extractor
     )
 
     def run(job: Job, source: str, on_progress: Callable[[ImportReport], None]) -> ImportReport:
-        with _speaking_of(job.feed, source):
-            feed = open_feed(settings, source, feed_id=job.feed_id)
-        if job.url is None:
-            feed = _Uploaded(feed, name=job.feed, path=source)
+        feed = (
+            open_feed(settings, source, feed_id=job.feed_id)
+            if job.url is not None
+            else UploadedFeed(Path(source), name=job.feed, feed_id=job.feed_id)
+        )
         return ingester.run(feed, sync=job.sync, allow_delete=job.allow_delete, on_progress=on_progress)
 
     return run
-
-
-@contextmanager
-def _speaking_of(name: str, path: str) -> Iterator[None]:
-    """Make errors of a feed name what the client named, not where we keep it."""
-    try:
-        yield
-    except FeedError as exc:
-        raise FeedError(exc.message.replace(path, name), remedy=exc.remedy, code=exc.code) from exc
-
-
-class _Uploaded:
-    """A feed that a client uploaded: it has no folder, and its errors speak of the client's file, not of ours."""
-
-    image_base: str | None = None
-
-    def __init__(self, feed: Feed, *, name: str, path: str) -> None:
-        self._feed = feed
-        self._name = name
-        self._path = path
-        self.feed_id = feed.feed_id
-        self.size_hint = feed.size_hint
-
-    def read(self) -> Iterator[FeedRow | Rejection]:
-        """Rows in the feed's order."""
-        with _speaking_of(self._name, self._path):
-            yield from self._feed.read()
 
 
 def open_extractor(settings: Settings) -> Extractor:

@@ -11,6 +11,7 @@ import os
 import re
 from array import array
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -203,6 +204,46 @@ class RecordFeed:
                 yield from problems
             else:
                 yield FeedRow(item, location, tuple(problems))
+
+
+class UploadedFeed:
+    """A feed file that a client sent: it has no folder, so that paths in it lead nowhere.
+
+    Args:
+        path: Where it is kept.
+        name: What the client calls it; errors name this in place of ``path``.
+        feed_id: Its name.
+
+    Raises:
+        FeedError: no feed.
+    """
+
+    image_base: str | None = None
+
+    def __init__(self, path: Path, *, name: str, feed_id: str | None) -> None:
+        self._path = path
+        self._name = name
+        with self._naming():
+            self._feed = _file(path, feed_id or name, None, None)
+        self.feed_id = self._feed.feed_id
+        self.size_hint = self._feed.size_hint
+
+    def read(self) -> Iterator[FeedRow | Rejection]:
+        """Rows in the feed's order.
+
+        Raises:
+            FeedError: a feed that cannot be read at all, or not any further.
+        """
+        with self._naming():
+            yield from self._feed.read()
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        try:
+            yield
+        except FeedError as exc:
+            message = exc.message.replace(str(self._path), self._name)
+            raise FeedError(message, remedy=exc.remedy, code=exc.code) from exc
 
 
 class SeenIds:

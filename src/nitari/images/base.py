@@ -7,6 +7,8 @@ from typing import Protocol
 
 from nitari.types import Photo
 
+UPLOAD = "upload:"
+"""How the link of an uploaded photo starts; its SHA-256 in hex follows."""
 _MAX_SHOWN = 300
 
 

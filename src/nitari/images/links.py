@@ -1,14 +1,14 @@
-"""One source for all links of a feed: URLs go to one source, paths to another."""
+"""One source for all links of an item: URLs go to one source, paths to another, uploaded photos to a third."""
 
 from __future__ import annotations
 
 import re
 
 from nitari.errors import BlockedError
-from nitari.images.base import ImageSource, NotModified, Original, Validators, shown
+from nitari.images.base import UPLOAD, ImageSource, NotModified, Original, Validators, shown
 
 _WEB = re.compile(r"https?://", re.IGNORECASE)
-_OTHER_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://|(data|blob|javascript|file):", re.IGNORECASE)
+_OTHER_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://|(data|blob|javascript|file|upload):", re.IGNORECASE)
 
 
 class LinkSource:
@@ -17,11 +17,13 @@ class LinkSource:
     Args:
         web: Follows ``http:`` and ``https:`` links, and ``//host/path``, which is read as ``https:``.
         files: Follows paths; ``None`` for a feed that has no folder (a database, a URL).
+        uploads: Finds ``upload:`` links; ``None`` where they may not be used.
     """
 
-    def __init__(self, *, web: ImageSource, files: ImageSource | None) -> None:
+    def __init__(self, *, web: ImageSource, files: ImageSource | None, uploads: ImageSource | None = None) -> None:
         self._web = web
         self._files = files
+        self._uploads = uploads
 
     def fetch(self, link: str, *, known: Validators | None = None) -> Original | NotModified:
         """As the source that the link goes to.
@@ -35,6 +37,8 @@ class LinkSource:
             link = f"https:{link}"
         if _WEB.match(link):
             return self._web.fetch(link, known=known)
+        if self._uploads is not None and link.startswith(UPLOAD):
+            return self._uploads.fetch(link, known=known)
         if scheme := _OTHER_SCHEME.match(link):
             raise BlockedError(
                 f"image link {shown(link)} has the scheme {scheme[1] or scheme[2]!r}, expected http, https or a path",
@@ -50,7 +54,7 @@ class LinkSource:
         return self._files.fetch(link, known=known)
 
     def close(self) -> None:
-        """Close both sources."""
-        self._web.close()
-        if self._files is not None:
-            self._files.close()
+        """Close all sources."""
+        for source in (self._web, self._files, self._uploads):
+            if source is not None:
+                source.close()

@@ -27,7 +27,14 @@ class Examiner:
         self._compute = threading.BoundedSemaphore(workers)
 
     def examine(
-        self, item: Item, *, feed_id: str | None, location: str | None, known: KnownItem | None, source: ImageSource
+        self,
+        item: Item,
+        *,
+        feed_id: str | None,
+        location: str | None,
+        known: KnownItem | None,
+        source: ImageSource,
+        refetch: bool = True,
     ) -> ItemPlan:
         """Look at every photo of ``item`` and decide what to write (see ``plan.py``).
 
@@ -37,9 +44,13 @@ class Examiner:
             location: Where it stands there.
             known: What the catalog has of it, if anything.
             source: Where its links lead.
+            refetch: Whether to look again at photos that are stored for this item and link already.
         """
         before = {image.link: image for image in known.images} if known else {}
-        photos = [self._look(link, before.get(link), source) for link in item.image_links]
+        photos: list[Usable | Unusable] = []
+        for link in item.image_links:
+            old = before.get(link)
+            photos.append(self._look(link, old, source) if old is None or refetch else _same(old))
         return plan_item(item, feed_id=feed_id, location=location, known=known, photos=photos)
 
     def _look(self, link: str, old: KnownImage | None, source: ImageSource) -> Usable | Unusable:
@@ -49,7 +60,7 @@ class Examiner:
             if isinstance(original, NotModified):
                 if old is None:
                     raise TypeError("a source answered NotModified to an unconditional fetch")
-                return Usable(ImagePut(link, old.digest, old.etag, old.last_modified))
+                return _same(old)
             features = None
             if old is None or old.digest != original.digest:
                 features = self._features(original.data, original.digest)
@@ -65,6 +76,11 @@ class Examiner:
             return stored
         with self._compute:
             return to_features(self._extractor.extract(data))
+
+
+def _same(old: KnownImage) -> Usable:
+    """The photo as it is stored."""
+    return Usable(ImagePut(old.link, old.digest, old.etag, old.last_modified))
 
 
 def to_features(extraction: Extraction) -> PhotoFeatures:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from nitari.catalog.base import Catalog, CollectionSpec, Edit, Feed, FeedRow, ItemDelete, ItemRejections, KnownItem
-from nitari.errors import FeedError, SyncRefusedError
+from nitari.errors import DependencyError, FeedError, SyncRefusedError
 from nitari.extract import Extractor
 from nitari.images.base import ImageSource
 from nitari.ingest.examine import Examiner
@@ -143,6 +143,7 @@ class Ingester:
 
         Raises:
             FeedError: the feed cannot be read (any further); what came before is committed.
+            DependencyError: the feed's database failed, likewise; or the catalog's, the models' server.
             SyncRefusedError: the deletion was refused; everything else is done and committed.
             KeyboardInterrupt: after committing what was finished.
         """
@@ -202,7 +203,7 @@ class _Run:
                         self._take(window.popleft())
                 while window:
                     self._take(window.popleft())
-            except FeedError:  # the rows before the fault are as good as ever
+            except (FeedError, DependencyError):  # the rows before the fault are as good as ever
                 while window:
                     self._take(window.popleft())
                 raise
@@ -314,7 +315,7 @@ def _chunks(rows: Iterator[FeedRow | Rejection]) -> Iterator[list[FeedRow | Reje
             if len(chunk) == CHUNK:
                 yield chunk
                 chunk = []
-    except FeedError:
+    except (FeedError, DependencyError):
         yield chunk
         raise
     yield chunk

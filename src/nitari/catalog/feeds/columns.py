@@ -20,6 +20,7 @@ Every other column becomes an attribute:
 - Counts and ratings (``quantity``, ``rating``, ...) are numbers; ``adult``, ``is_bundle``, ``published`` booleans.
 - Identifiers and words (``gtin``, ``mpn``, ``brand``, ``size``, ``google_product_category``, ``custom_label_0``, all
   that end in ``_id``, ``_code``, ``_number``, ``_no``) are text, whatever they look like.
+- Links to pages (``link``, ``mobile_link``, ``canonical_link``, ``ads_redirect``) are ``http(s)`` URLs.
 - ``color`` with slashes (``Red/Blue``) is a list, as Google reads it.
 - Unknown columns: see ``values.open_value``. Objects (``{"w": 3}``) become columns of their own (``dims_w``).
 """
@@ -81,11 +82,14 @@ _NUMBERS = frozenset({
 })  # fmt: skip
 _BOOLEANS = frozenset({"adult", "is_bundle", "identifier_exists", "published"})
 _WORDS = frozenset({
-    "description", "link", "mobile_link", "canonical_link", "product_type", "google_product_category", "brand",
+    "description", "product_type", "google_product_category", "brand",
     "gtin", "mpn", "ean", "upc", "isbn", "jan", "barcode", "sku", "condition", "availability", "gender", "age_group",
     "color", "material", "pattern", "size", "size_system", "size_type", "model", "style", "season", "handle",
     "postal", "zip", "phone", "price_currency", "currency",
 })  # fmt: skip
+# What a page may offer for clicking: nothing but http(s) may get there, `javascript:` least of all.
+_PAGE_LINKS = frozenset({"link", "mobile_link", "canonical_link", "ads_redirect"})
+_PAGE_LINK = re.compile(r"https?://[^\s/?#]\S*", re.IGNORECASE)
 _WORD_ENDINGS = re.compile(r".*_(?:id|code|number|no|currency|label_\d)")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NOT_WORD = re.compile(r"\W+")
@@ -103,6 +107,7 @@ class Kind(Enum):
     BOOLEAN = "boolean"
     COLORS = "colors"
     WORD = "word"
+    PAGE_LINK = "page_link"
     OPEN = "open"
 
 
@@ -126,6 +131,8 @@ def kind_of(name: str) -> Kind:
         return Kind.BOOLEAN
     if name == "color":
         return Kind.COLORS
+    if name in _PAGE_LINKS:
+        return Kind.PAGE_LINK
     if name in _WORDS or _WORD_ENDINGS.fullmatch(name):
         return Kind.WORD
     return Kind.OPEN
@@ -415,6 +422,8 @@ def _value(name: str, value: RawValue, *, typed: bool) -> AttributeValue:
         return number(_only(value))
     if kind is Kind.BOOLEAN:
         return boolean(_only(value))
+    if kind is Kind.PAGE_LINK:
+        return _page_link(_only(value))
     if isinstance(value, str) and not typed and (spelled := json_list(value.strip())) is not None:
         return texts(spelled)
     if isinstance(value, (list, tuple)):
@@ -426,6 +435,18 @@ def _value(name: str, value: RawValue, *, typed: bool) -> AttributeValue:
         colors = tuple(part.strip() for part in text.split("/"))
         if all(len(color) > 1 for color in colors):  # "n/a" is no list of colors
             return colors
+    return text
+
+
+def _page_link(value: RawValue) -> str:
+    """A link to a page, percent-encoded where it has spaces.
+
+    Raises:
+        BadValueError: anything but an ``http(s)`` URL.
+    """
+    text = scalar_text(value).replace(" ", "%20")
+    if not _PAGE_LINK.fullmatch(text):
+        raise BadValueError(shown(text), "an http or https URL", "write the page's whole URL, or leave it out", "link")
     return text
 
 
