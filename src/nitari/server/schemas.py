@@ -423,6 +423,19 @@ class QueryPhotoModel(BaseModel):
     expires_at: datetime
 
 
+class SessionBody(Wire):
+    """A sign-in."""
+
+    token: str = Field(min_length=1, max_length=4096, description="The token that the server was started with.")
+
+
+class SessionModel(BaseModel):
+    """Whether a caller is let in."""
+
+    needed: bool = Field(description="Whether searching needs a token.")
+    granted: bool = Field(description="Whether this caller may do everything: it has shown the token, or none is set.")
+
+
 class HealthModel(BaseModel):
     """Whether it is well."""
 
