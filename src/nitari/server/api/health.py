@@ -1,0 +1,66 @@
+"""Whether the process lives, whether it can answer, and its figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
+
+from nitari.errors import NitariError
+from nitari.server import problems
+from nitari.server.context import Api
+from nitari.server.schemas import HealthModel, Problem, ReadyModel
+from nitari.telemetry import Reading
+
+
+def router(api: Api) -> APIRouter:
+    """``/livez``, ``/readyz`` and ``/metrics``."""
+    routes = APIRouter(tags=["health"])
+    searcher = api.services.searcher
+    api.metrics.watch(lambda: _reading(api))
+
+    @routes.get("/livez")
+    async def livez() -> HealthModel:
+        """Whether the process answers at all. If not, restart it."""
+        return HealthModel(status="ok")
+
+    # A plain function: runs on a thread that is none of the work queue's, which may be full, and then is healthy.
+    @routes.get(
+        "/readyz",
+        response_model=ReadyModel,
+        responses={503: {"model": Problem, "description": "Not now: send requests elsewhere."}},
+    )
+    def readyz() -> ReadyModel | Response:
+        """Whether searches can be answered, and what is served."""
+        try:
+            searcher.ping()
+        except NitariError as error:
+            described = problems.describe(error)
+            return problems.problem(503, detail=described.detail, code=described.code, remedy=described.remedy)
+        stats = searcher.stats()
+        return ReadyModel(status="ok", collection=stats.collection, items=stats.items, seq=stats.seq)
+
+    @routes.get(
+        "/metrics",
+        response_class=PlainTextResponse,
+        responses={200: {"description": "In Prometheus' text format.", "content": {"text/plain": {}}}},
+    )
+    def metrics() -> Response:
+        """Counts and times of this process, for Prometheus."""
+        body, kind = api.metrics.render()
+        return Response(body, media_type=kind)
+
+    return routes
+
+
+def _reading(api: Api) -> Reading:
+    """What the metrics look up."""
+    stats = api.services.searcher.stats()
+    return Reading(
+        items=stats.items,
+        keys=stats.keys,
+        seq=stats.seq,
+        waiting=api.work.waiting,
+        jobs=Counter(job.state for job in api.services.jobs.list()),
+    )
