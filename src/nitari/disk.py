@@ -1,16 +1,64 @@
-"""Files that are there whole or not at all, whoever is killed while writing them."""
+"""Files that are there whole or not at all, whoever is killed while writing them, and what they take on disk."""
 
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 TEMPORARY = ".writing-"
 """What the names of files begin with that are not whole yet."""
 ABANDONED_S = 3600.0
 """After this long without a write, whoever was writing such a file is dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How much something takes on disk.
+
+    Args:
+        files: How many.
+        bytes: Their size, bytes.
+    """
+
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file as it was a moment ago.
+
+    Args:
+        path: Where.
+        size: Bytes.
+        changed_at: When its content or its time was last set, seconds since 1970.
+    """
+
+    path: Path
+    size: int
+    changed_at: float
+
+
+def find_files(folder: Path, pattern: str = "**/*") -> Iterator[FoundFile]:
+    """The files below a folder (none if there is no such folder); those that vanish meanwhile are left out."""
+    for path in folder.glob(pattern):
+        try:
+            found = path.stat()
+        except OSError:
+            continue
+        if stat.S_ISREG(found.st_mode):
+            yield FoundFile(path, found.st_size, found.st_mtime)
+
+
+def usage(folder: Path) -> Usage:
+    """What all files below a folder take."""
+    sizes = [found.size for found in find_files(folder)]
+    return Usage(len(sizes), sum(sizes))
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool = True, modified_at: float | None = None) -> None:

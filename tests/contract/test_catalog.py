@@ -305,6 +305,26 @@ def test_order_of_items(catalog: Catalog) -> None:
     assert list(catalog.feed_item_ids("unknown")) == []
 
 
+def test_digests(catalog: Catalog) -> None:
+    """Every stored photo's digest, and no longer that of one that went with its item."""
+    assert list(catalog.digests()) == []
+    catalog.apply([put("a", photo("1", "x"), photo("2", "y")), put("b", photo("1", "x"))], collection=CARD)
+    assert set(catalog.digests()) == {"x", "y"}
+    catalog.apply([ItemDelete("a")], collection=CARD)
+    assert list(catalog.digests()) == ["x"]
+
+
+@pytest.mark.parametrize("prefix", ["upload:", "50%_of\\", '"quoted"', "写真/"])
+def test_image_links(catalog: Catalog, prefix: str) -> None:
+    """Links that start with a text, those of rejected photos too; not those that hold it elsewhere."""
+    usable = put("a", photo(f"{prefix}1", "x"), photo("other", "y"))
+    links = (*usable.item.image_links, f"{prefix}rejected", f"not {prefix}", prefix.upper() + "?", "50 of")
+    catalog.apply([replace(usable, item=replace(usable.item, image_links=links))], collection=CARD)
+    catalog.apply([put("b", photo(f"{prefix}2", "z")), put("c", photo("else", "z"))], collection=CARD)
+    expected = [link for link in links if link.startswith(prefix)] + [f"{prefix}2"]
+    assert list(catalog.image_links(prefix)) == expected
+
+
 def test_many(catalog: Catalog) -> None:
     """Lists longer than any one statement takes come back whole and in order."""
     count = 1203

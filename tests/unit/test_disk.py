@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nitari.disk import write_whole
+from nitari.disk import Usage, find_files, usage, write_whole
 
 
 @pytest.mark.parametrize("durable", [True, False])
@@ -42,3 +42,12 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
         write_whole(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_files_take(tmp_path: Path) -> None:
+    """Files of all folders below are counted, folders themselves are not, and no folder is no files."""
+    for name, size in (("a", 3), ("b/c", 4), ("b/.hidden", 5)):
+        write_whole(tmp_path / name, b"x" * size)
+    assert usage(tmp_path) == Usage(3, 12)
+    assert usage(tmp_path / "nowhere") == Usage(0, 0)
+    assert [found.path.name for found in find_files(tmp_path, "*")] == ["a"]

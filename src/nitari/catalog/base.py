@@ -319,6 +319,14 @@ class Catalog(Protocol):
         """The ids of the items that this feed owns."""
         ...
 
+    def digests(self) -> Iterator[str]:
+        """The digest of every stored photo; the same one again where items share a photo."""
+        ...
+
+    def image_links(self, prefix: str) -> Iterator[str]:
+        """Every image link of an item that starts with ``prefix``, those of rejected photos included."""
+        ...
+
     def indexed_items(self, *, collection: str, item_ids: Sequence[str] | None = None) -> Iterator[IndexedItem]:
         """What a searcher holds of all items (or these), in one consistent read, ordered by item number."""
         ...

@@ -29,7 +29,7 @@ from nitari.catalog.base import (
     PhotoFeatures,
     StoredItem,
 )
-from nitari.catalog.codec import decode_attributes, decode_features, decode_vectors
+from nitari.catalog.codec import decode_attributes, decode_features, decode_texts, decode_vectors, encode_texts
 from nitari.catalog.database import Database, damaged
 from nitari.catalog.edits import ItemRow, check
 from nitari.catalog.rows import chunks, image_with_digest, stored_features, stored_item, stored_items
@@ -257,6 +257,17 @@ class SqlCatalog:
             .order_by(_items.number)
         )
         return (row[0] for row in self._stream(owned, {}, ROWS))
+
+    def digests(self) -> Iterator[str]:
+        """The digest of every stored photo, once, ascending."""
+        return (row[0] for row in self._stream(select(_images.digest).distinct().order_by(_images.digest), {}, ROWS))
+
+    def image_links(self, prefix: str) -> Iterator[str]:
+        """Every image link of an item that starts with ``prefix``, rejected photos' included, by item number."""
+        start = encode_texts([prefix])[1:-2]  # as it stands in a list of links
+        wanted = select(_items.image_links).where(_items.image_links.contains(start, autoescape=True))
+        rows = self._stream(wanted.order_by(_items.number), {}, ROWS)
+        return (link for row in rows for link in decode_texts(row[0]) if link.startswith(prefix))
 
     # What indexes are made of
 

@@ -6,39 +6,29 @@ import hashlib
 import logging
 import os
 import re
-import tempfile
 import time
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 
+from nitari.disk import ABANDONED_S, TEMPORARY, FoundFile, Usage, find_files, write_whole
+from nitari.disk import ABANDONED_S, TEMPORARY, write_whole
 from nitari.errors import UsageError
 from nitari.images.base import ImageSource, NotModified, Original, Validators
 
+GRACE_S = 3600.0
+"""How long an original that no item refers to is left alone after its last use: an edit may be about to name it."""
+# Times of use need be no finer than this, so that most uses write nothing.
+_USED_S = GRACE_S / 6
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_TEMPORARY = ".writing-"
-_ABANDONED_S = 3600.0
+_ASIDE = ".pruning-"
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """How much something takes on disk.
-
-    Args:
-        files: How many.
-        bytes: Their size, bytes.
-    """
-
-    files: int
-    bytes: int
 
 
 class OriginalsCache:
     """Files named by the SHA-256 of their content, in two levels of folders. Safe for several threads and processes.
 
-    A file is written beside its place, flushed to the disk and renamed, so that there is a whole one or none. Reads
-    check the digest: a file that was damaged later is deleted, as if it had never been there.
+    There is a whole file or none, and what was put outlives a power cut. Reads check the digest: a file that was damaged later is deleted, as if it had never been there.
 
     Args:
         folder: Made on the first write.
@@ -51,6 +41,7 @@ class OriginalsCache:
         """The original with this digest, ``None`` where it is not (or no longer whole) here."""
         path = self._path(digest)
         try:
+            _use(path)  # before it is read, see prune
             data = path.read_bytes()
         except OSError:
             return None
@@ -69,50 +60,74 @@ class OriginalsCache:
         path = self._path(original.digest)
         try:
             if path.stat().st_size == len(original.data):
+                os.utime(path)  # so that it is not pruned before what refers to it is written
                 return
         except OSError:
             pass  # not there yet
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(original.data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_whole(path, original.data)
 
     def usage(self) -> Usage:
         """How much is kept."""
-        sizes = [size for _path, size, _age in self._files() if not _path.name.startswith(_TEMPORARY)]
+        sizes = [found.size for found in self._files() if _DIGEST.fullmatch(found.path.name)]
         return Usage(len(sizes), sum(sizes))
 
     def prune(self, live: Container[str]) -> Usage:
-        """Delete every original whose digest is not in ``live``, and what killed writers left. Returns what went."""
+        """Delete originals whose digest is not in ``live``, and what killed writers left. Returns what went.
+
+        An original that was put or read in the last ``GRACE_S`` stays. Each is moved aside before it is deleted, and
+        its time looked at again there: a use before the move is seen and brings it back; one after the move finds
+        nothing, and puts it anew.
+        """
         files = freed = 0
-        for path, size, age in self._files():
-            abandoned = path.name.startswith(_TEMPORARY) and age > _ABANDONED_S
-            if abandoned or (_DIGEST.fullmatch(path.name) and path.name not in live):
-                path.unlink(missing_ok=True)
-                files, freed = files + 1, freed + size
+        for found in self._files():
+            with suppress(OSError):  # another process was quicker, or has the file open (Windows)
+                if self._drop(found, live):
+                    files, freed = files + 1, freed + found.size
         return Usage(files, freed)
+
+    def _drop(self, found: FoundFile, live: Container[str]) -> bool:
+        """Delete a file that is of no use. Returns whether it was."""
+        path, digest = found.path, found.path.name.removeprefix(_ASIDE)
+        if path.name.startswith(TEMPORARY):
+            abandoned = time.time() - found.changed_at > ABANDONED_S
+            if abandoned:
+                path.unlink()
+            return abandoned
+        if not _DIGEST.fullmatch(digest):
+            return False
+        aside = path.with_name(_ASIDE + digest)
+        if path != aside:  # else a killed pruning left it, to be decided on again
+            if _is_used(digest, found.changed_at, live):
+                return False
+            path.replace(aside)
+        if _is_used(digest, aside.stat().st_mtime, live):
+            aside.replace(path.with_name(digest))
+            return False
+        aside.unlink()
+        return True
 
     def _path(self, digest: str) -> Path:
         if not _DIGEST.fullmatch(digest):
             raise UsageError(f"{digest[:80]!r} is not a SHA-256 digest in hex")
         return self._folder / digest[:2] / digest[2:4] / digest
 
-    def _files(self) -> Iterator[tuple[Path, int, float]]:
-        """Every file with its size in bytes and its age in seconds; those that vanish meanwhile are left out."""
-        now = time.time()
-        for path in self._folder.glob("??/??/*"):
-            try:
-                found = path.stat()
-            except OSError:
-                continue
-            yield path, found.st_size, now - found.st_mtime
+    def _files(self) -> Iterator[FoundFile]:
+        return find_files(self._folder, "??/??/*")
+
+
+def _use(path: Path) -> None:
+    """Note that an original is used now.
+
+    Raises:
+        FileNotFoundError: where it is not there.
+    """
+    if time.time() - path.stat().st_mtime > _USED_S:
+        with suppress(PermissionError):  # a disk that can only be read is never pruned either
+            os.utime(path)
+
+
+def _is_used(digest: str, used_at: float, live: Container[str]) -> bool:
+    return digest in live or time.time() - used_at <= GRACE_S
 
 
 class CachingSource:

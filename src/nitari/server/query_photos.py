@@ -7,11 +7,10 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nitari.disk import ABANDONED_S, TEMPORARY, write_whole
+from nitari.disk import ABANDONED_S, TEMPORARY, find_files, write_whole
 from nitari.errors import DependencyError, NotFoundError, StateError, UsageError
 from nitari.images.base import Decoder
 from nitari.server.reencode import reencode
@@ -132,15 +131,13 @@ class FolderQueryPhotos:
         return self._clock() >= kept_at + self._days * _DAY_S
 
     def _photos(self) -> Iterator[tuple[float, Path]]:
-        """Every photo, with when it was kept."""
-        for path in self._folder.glob("*"):
-            with suppress(OSError):
-                modified_at = path.stat().st_mtime
-                if path.name.startswith(TEMPORARY):
-                    if time.time() - modified_at > ABANDONED_S:
-                        _delete(path)
-                elif path.suffix == _SUFFIX and _ID.fullmatch(path.stem):
-                    yield modified_at, path
+        """Every photo, with when it was kept; what killed writers left is deleted on the way."""
+        for found in find_files(self._folder, "*"):
+            path = found.path
+            if path.name.startswith(TEMPORARY) and time.time() - found.changed_at > ABANDONED_S:
+                _delete(path)
+            elif path.suffix == _SUFFIX and _ID.fullmatch(path.stem):
+                yield found.changed_at, path
 
 
 def _delete(path: Path) -> bool:

@@ -8,13 +8,11 @@ import math
 import re
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from os import utime
 from pathlib import Path
 
-from nitari.disk import ABANDONED_S, TEMPORARY, write_whole
+from nitari.disk import ABANDONED_S, TEMPORARY, find_files, write_whole
 
 _NAME = re.compile(r"[0-9a-f]{64}-\d{1,5}")
 # A file that is cut off, or blank after a power cut, must not be shown; nor one that another version made otherwise.
@@ -28,13 +26,6 @@ _WRITTEN, _FULL, _PRUNED = 0.1, 0.9, 0.8
 _BLOCK = 4096
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    used_at: float
-    size: int
-    path: Path
 
 
 class ThumbnailCache:
@@ -96,28 +87,17 @@ class ThumbnailCache:
         return self._folder / name[:2] / f"{name}.jpg"
 
     def _prune(self) -> None:
-        """Delete what is too much."""
-        entries = list(self._entries())
-        total = sum(entry.size for entry in entries)
-        if total <= _FULL * self._max_bytes:
-            return
-        for entry in sorted(entries, key=lambda entry: entry.used_at):
-            if total <= _PRUNED * self._max_bytes:
-                break
-            with suppress(OSError):
-                entry.path.unlink(missing_ok=True)
-                total -= entry.size
-
-    def _entries(self) -> Iterator[_Entry]:
-        """Every file; what killed writers left is deleted on the way."""
+        """Delete what killed writers left, and what is too much."""
         now = time.time()
-        for path in self._folder.glob("??/*"):
-            with suppress(OSError):
-                found = path.stat()
-                if path.name.startswith(TEMPORARY) and now - found.st_mtime > ABANDONED_S:
-                    path.unlink()
-                    continue
-                yield _Entry(found.st_mtime, _on_disk(found.st_size), path)
+        found = sorted(find_files(self._folder, "??/*"), key=lambda file: file.changed_at)
+        total = sum(_on_disk(file.size) for file in found)
+        enough = (_PRUNED if total > _FULL * self._max_bytes else math.inf) * self._max_bytes
+        for file in found:
+            abandoned = file.path.name.startswith(TEMPORARY) and now - file.changed_at > ABANDONED_S
+            if abandoned or total > enough:
+                with suppress(OSError):
+                    file.path.unlink(missing_ok=True)
+                    total -= _on_disk(file.size)
 
 
 def _seal(data: bytes) -> bytes:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from nitari.disk import Usage
 from nitari.errors import UsageError
 from nitari.images.base import NotModified, Original, Validators
-from nitari.images.cache import CachingSource, OriginalsCache, Usage
+from nitari.images.cache import GRACE_S, CachingSource, OriginalsCache
 
 
 def original(data: bytes) -> Original:
@@ -63,23 +64,92 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
+def unused(path: Path) -> None:
+    """Make a file look as if nobody had used it for longer than it is left alone."""
+    os.utime(path, (time.time() - 2 * GRACE_S,) * 2)
+
+
+def put_unused(folder: Path, kept: Original) -> Path:
+    """Put an original that was last used long ago. Returns its path."""
+    OriginalsCache(folder).put(kept)
+    (path,) = folder.rglob(kept.digest)
+    unused(path)
+    return path
+
+
 def test_prune(tmp_path: Path) -> None:
     """What no item uses goes, and what killed writers left; what another writer is writing stays."""
     cache = OriginalsCache(tmp_path)
     kept = [original(bytes([i]) * 10) for i in range(5)]
-    for one in kept:
-        cache.put(one)
-    folder = next(path for path in tmp_path.rglob("*") if path.is_file()).parent
-    fresh, old = folder / ".writing-fresh", folder / ".writing-old"
-    for path in (fresh, old):
+    paths = [put_unused(tmp_path, one) for one in kept]
+    fresh, old, foreign = (paths[0].with_name(name) for name in (".writing-fresh", ".writing-old", "notes.txt"))
+    for path in (fresh, old, foreign):
         path.write_bytes(b"x" * 7)
-    os.utime(old, (time.time() - 10_000,) * 2)
+    unused(old)
+    unused(foreign)
     assert cache.usage() == Usage(5, 50)
     assert cache.prune({kept[0].digest, kept[1].digest}) == Usage(4, 37)
     assert cache.usage() == Usage(2, 20)
     assert cache.get(kept[0].digest) == kept[0].data
-    assert fresh.exists()
-    assert not old.exists()
+    assert {path.name for path in fresh.parent.iterdir() if path.is_file()} == {
+        kept[0].digest,
+        fresh.name,
+        foreign.name,
+    }
+
+
+@pytest.mark.parametrize("use", ["put", "get"])
+def test_prune_leaves_what_was_just_used(tmp_path: Path, use: str) -> None:
+    """An edit that has put or found an original may be about to name it, however old the file is."""
+    cache, kept = OriginalsCache(tmp_path), original(b"a")
+    put_unused(tmp_path, kept)
+    if use == "put":
+        cache.put(kept)
+    else:
+        assert cache.get(kept.digest)
+    assert cache.prune(set()) == Usage(0, 0)
+    assert cache.get(kept.digest) == b"a"
+
+
+def test_a_use_while_pruning_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An original that is used after the pruning looked at it, and before it went, comes back."""
+    cache, kept = OriginalsCache(tmp_path), original(b"a")
+    put_unused(tmp_path, kept)
+    replace = Path.replace
+
+    def use_first(path: Path, target: Path) -> Path:
+        if path.name == kept.digest:
+            cache.put(kept)
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", use_first)
+    assert cache.prune(set()) == Usage(0, 0)
+    assert cache.get(kept.digest) == b"a"
+
+
+def test_a_pruning_that_was_killed(tmp_path: Path) -> None:
+    """What it had moved aside comes back where an item refers to it, and goes where none does."""
+    cache, live, dead = OriginalsCache(tmp_path), original(b"live"), original(b"dead")
+    for one in (live, dead):
+        path = put_unused(tmp_path, one)
+        path.replace(path.with_name(f".pruning-{one.digest}"))
+    assert cache.usage() == Usage(0, 0)
+    assert cache.prune({live.digest}) == Usage(1, 4)
+    assert cache.get(live.digest) == b"live"
+    assert cache.usage() == Usage(1, 4)
+
+
+def test_prune_leaves_what_was_just_put(tmp_path: Path) -> None:
+    """An upload whose item is about to be written stays, one that was put again too; an hour later it may go."""
+    cache, kept = OriginalsCache(tmp_path), original(b"a")
+    cache.put(kept)
+    assert cache.prune(()) == Usage(0, 0)
+    (path,) = (path for path in tmp_path.rglob("*") if path.is_file())
+    os.utime(path, (time.time() - 10_000,) * 2)
+    cache.put(kept)
+    assert cache.prune(()) == Usage(0, 0)
+    os.utime(path, (time.time() - 10_000,) * 2)
+    assert cache.prune(()) == Usage(1, 1)
 
 
 def test_many_writers(tmp_path: Path) -> None:
