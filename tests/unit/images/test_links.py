@@ -74,3 +74,14 @@ def test_closes_both() -> None:
     LinkSource(web=web, files=None).close()
     assert web.closed
     assert files.closed
+
+
+def test_uploads_have_a_source_of_their_own() -> None:
+    """``upload:`` links go there where there is one, and nowhere else: they are never taken for paths."""
+    uploads, files = Recorder(), Recorder()
+    LinkSource(web=Recorder(), files=files, uploads=uploads).fetch("upload:00")
+    assert uploads.links == [("upload:00", None)]
+    with pytest.raises(BlockedError) as caught:
+        LinkSource(web=Recorder(), files=files).fetch("upload:00")
+    assert caught.value.code == "blocked-scheme"
+    assert files.links == []

@@ -235,3 +235,24 @@ def test_caps_on_attributes() -> None:
     assert item is not None
     assert dict(item.attributes) == {"ok": "y"}
     assert len(problem.reason) < 300
+
+
+@pytest.mark.parametrize("name", ["link", "mobile_link", "Canonical Link", "g:ads_redirect"])
+@pytest.mark.parametrize(
+    "value",
+    ["javascript:alert(1)", " JavaScript:alert(1)", "java\tscript:alert(1)", "data:text/html,x", "//x/a", "/a",
+     "a.html", "file:///etc/passwd", "https://", "https:///a", ["https://x/a", "https://x/b"], {"a": 1}],
+)  # fmt: skip
+def test_page_links_are_http(name: str, value: Any) -> None:
+    """What a page offers for clicking is http or https; anything else is reported, and the item goes on without."""
+    item, problems = made(typed=True, title="T", **{name: value})
+    assert item is not None
+    assert all(key not in item.attributes for key in ("link", "mobile_link", "canonical_link", "ads_redirect"))
+    if not isinstance(value, dict):
+        assert [(problem.code, problem.image_link) for problem in problems] in ([("link", None)], [("attribute", None)])
+
+
+def test_good_page_links_stay() -> None:
+    """They are kept as they are; spaces are encoded."""
+    assert good(link="HTTPS://x.example/a?b=c#d").attributes == {"link": "HTTPS://x.example/a?b=c#d"}
+    assert good(link="http://x.example/a b").attributes == {"link": "http://x.example/a%20b"}
