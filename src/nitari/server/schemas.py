@@ -30,6 +30,8 @@ BoxModel = Annotated[list[Share], Field(min_length=4, max_length=4, examples=[[0
 """``[x1, y1, x2, y2]`` in shares of the upright photo's width and height, y downward."""
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
 AttributeModel: TypeAlias = bool | float | Text | list[Text]
+AnyAttribute: TypeAlias = bool | float | str | list[str]
+"""An attribute as the catalog has it: feeds may bring longer texts than the API takes."""
 FilterModel: TypeAlias = dict[str, Any]
 
 FILTER = Field(
@@ -45,7 +47,7 @@ FILTER = Field(
 class Wire(BaseModel):
     """What clients send: a field nobody knows is a mistake, and said to be one."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Ranking(Wire):
@@ -92,7 +94,6 @@ class SearchBody(SearchOptions):
     photo_id: str | None = Field(default=None, max_length=64, description="A query photo that was kept.")
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"examples": [{"item_id": "24-mb01", "k": 10, "filter": {"price": {"lt": 50}}}]},
     )
 
@@ -160,13 +161,20 @@ class BatchBody(Wire):
     )
 
 
-class ImportBody(Wire):
-    """An import of a feed at an `http(s)` URL. (A feed file is uploaded in a form instead.)"""
+class ImportOptions(Wire):
+    """How to import."""
 
-    feed: Link = Field(examples=["https://shop.example/feed.xml"])
-    feed_id: str | None = Field(default=None, min_length=1, max_length=256, description="The URL if absent.")
+    feed_id: str | None = Field(
+        default=None, min_length=1, max_length=256, description="Where absent, the URL, or `upload:` and the file name."
+    )
     sync: bool = Field(default=False, description="Also delete this feed's items that are no longer in it.")
     allow_delete: bool = Field(default=False, description="Even where that is a large share of them.")
+
+
+class ImportBody(ImportOptions):
+    """An import of a feed at an `http(s)` URL. A feed file is uploaded in a form instead."""
+
+    feed: Link = Field(examples=["https://shop.example/feed.xml"])
 
 
 class Problem(BaseModel):
@@ -200,7 +208,7 @@ class HitModel(BaseModel):
     image: str = Field(description="The link of the photo that matched best, as the feed gave it.")
     thumbnail: str = Field(description="Path of that photo on this server; `size` may be added to the query.")
     box: BoxModel = Field(description="The region of that photo that matched best.")
-    attributes: dict[str, AttributeModel]
+    attributes: dict[str, AnyAttribute]
 
 
 class RegionModel(BaseModel):
@@ -292,7 +300,7 @@ class ItemModel(BaseModel):
     feed_id: str | None = Field(description="The feed that owns it; null if it came through the API.")
     image_links: list[str] = Field(description="All that were given, unusable ones included.")
     images: list[ItemImageModel] = Field(description="The usable ones.")
-    attributes: dict[str, AttributeModel]
+    attributes: dict[str, AnyAttribute]
     seq: int = Field(description="The catalog change that last touched it.")
 
 

@@ -1,0 +1,103 @@
+"""What there is, and what can be asked of it."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from fastapi import APIRouter, Response
+
+from nitari import __version__
+from nitari.search.query import MAX_K, MAX_WINDOW
+from nitari.server import examples, openapi, present
+from nitari.server.api.common import COLLECTION, Collection, json_response
+from nitari.server.context import ALIAS, Api
+from nitari.server.overview import Overview
+from nitari.server.schemas import MAX_BATCH, CollectionModel, CollectionsModel, StatsModel
+
+
+def router(api: Api) -> APIRouter:
+    """The routes that describe."""
+    routes = APIRouter(prefix="/v1", tags=["collections"])
+    services, config = api.services, api.config
+    overview = Overview(services.searcher, facets=config.facets)
+
+    def described() -> bytes:
+        stats, attributes, facets = overview.look()
+        return present.encode(
+            {
+                "name": stats.collection,
+                "aliases": [ALIAS],
+                "dim": stats.dim,
+                "items": stats.items,
+                "groups": stats.groups,
+                "keys": stats.keys,
+                "seq": stats.seq,
+                "attributes": [
+                    {"name": name, "kinds": summary.kinds, "items": summary.items, "distinct": summary.distinct}
+                    for name, summary in attributes.items()
+                ],
+                "facets": facets,
+                "keeps_query_photos": config.keeps_query_photos,
+                "limits": {
+                    "max_body_bytes": config.max_body_bytes,
+                    "max_pixels": config.max_pixels,
+                    "max_k": MAX_K,
+                    "max_window": MAX_WINDOW,
+                    "max_batch": MAX_BATCH,
+                },
+            }
+        )
+
+    def counted() -> bytes:
+        stats = services.catalog.stats()
+        return present.encode(
+            {
+                "version": __version__,
+                "collection": api.collection,
+                "items": stats.items,
+                "groups": stats.groups,
+                "images": stats.images,
+                "rejections": stats.rejections,
+                "feeds": dict(stats.feeds),
+                "catalog_seq": stats.seq,
+                "served_seq": services.searcher.stats().seq,
+                "uptime_s": round(monotonic() - api.started, 3),
+                "waiting": api.work.waiting,
+            }
+        )
+
+    @routes.get(
+        "/collections",
+        operation_id="listCollections",
+        summary="All collections",
+        response_class=Response,
+        responses=openapi.answers(CollectionsModel, examples.COLLECTIONS),
+    )
+    async def list_collections() -> Response:
+        """One: what this process serves."""
+        return json_response(present.encode({"collections": [api.collection]}))
+
+    @routes.get(
+        f"/collections/{COLLECTION}",
+        operation_id="getCollection",
+        summary="A collection, and what can be asked of it",
+        response_class=Response,
+        responses=openapi.answers(CollectionModel, examples.COLLECTION, failing=(404, 422, 503)),
+    )
+    async def get_collection(c: Collection) -> Response:
+        """Counts, attributes that filters can name, those that suit a page, and the server's limits."""
+        api.check_collection(c)
+        return json_response(await api.work.run(described))
+
+    @routes.get(
+        "/stats",
+        operation_id="getStats",
+        summary="Counts of the catalog and of this process",
+        response_class=Response,
+        responses=openapi.answers(StatsModel, examples.STATS, failing=(503,)),
+    )
+    async def get_stats() -> Response:
+        """`served_seq` behind `catalog_seq` means that answers are out of date."""
+        return json_response(await api.work.run(counted))
+
+    return routes

@@ -1,0 +1,175 @@
+"""Items: put, get, delete, and many at a time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from fastapi import APIRouter, Request, Response
+
+from nitari.errors import NitariError, NotFoundError
+from nitari.ingest.edit import Edited
+from nitari.server import examples, openapi, present, problems, requests
+from nitari.server.api.common import COLLECTION, Collection, ItemId, json_response, take
+from nitari.server.body import FORM, JSON, Body
+from nitari.server.context import Api
+from nitari.server.schemas import (
+    BatchBody,
+    BatchModel,
+    EditModel,
+    FieldProblem,
+    ItemBody,
+    ItemModel,
+    Problem,
+)
+
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+ITEM = "/items/{item_id:path}"
+
+
+def router(api: Api) -> APIRouter:
+    """The routes that read and edit items."""
+    routes = APIRouter(prefix=f"/v1/collections/{COLLECTION}", tags=["items"])
+    services, name = api.services, api.collection
+    editor, catalog, searcher = services.editor, services.catalog, services.searcher
+
+    def seen(edit: Callable[[], _T]) -> _T:
+        """Carry out an edit, and see to it that this server's next answer shows it."""
+        done = edit()
+        try:
+            searcher.refresh()
+        except NitariError:  # the edit is durable; the follower tries again within moments
+            log.exception("the change log could not be read after an edit")
+        return done
+
+    def stored(item_id: str) -> bytes:
+        found = catalog.get(item_id)
+        if found is None:
+            raise _absent(item_id)
+        return present.encode(present.item(found, collection=name))
+
+    def put(item_id: str, body: Body) -> Response:
+        draft = requests.draft_of(item_id, body)
+        edited = seen(lambda: editor.put(draft))
+        api.metrics.edit(edited.result)
+        if edited.result == "rejected":
+            return problems.render(_rejected(edited))
+        return json_response(present.encode(present.edit(edited)), status=present.edit_status(edited))
+
+    def delete(item_id: str) -> Response:
+        edited = seen(lambda: editor.delete(item_id))
+        api.metrics.edit(edited.result)
+        if edited.result == "absent":
+            raise _absent(item_id)
+        return json_response(present.encode(present.edit(edited)))
+
+    def batch(body: Body) -> Response:
+        operations = requests.operations_of(requests.parse_json(body.data, BatchBody))
+        results = seen(lambda: editor.apply(operations))
+        for edited in results:
+            api.metrics.edit(edited.result)
+        seq = max((edited.seq for edited in results), default=0) or catalog.seq()
+        return json_response(present.encode(present.batch(results, seq=seq)))
+
+    @routes.post(
+        "/items:batch",
+        operation_id="editItems",
+        summary="Put and delete many items",
+        description="In order; each succeeds or fails by itself, and has its own status in the answer.",
+        response_class=Response,
+        responses=openapi.answers(BatchModel, examples.BATCH, failing=(404,), body=True),
+        openapi_extra=openapi.json_body(BatchBody, examples.BATCH_BODY),
+    )
+    async def edit_items(c: Collection, request: Request) -> Response:
+        api.check_collection(c)
+        return await api.edits.run(batch, await take(api, request, (JSON,)))
+
+    @routes.get(
+        ITEM,
+        operation_id="getItem",
+        summary="An item as the catalog has it",
+        response_class=Response,
+        responses=openapi.answers(ItemModel, examples.ITEM, failing=(404, 422, 503)),
+    )
+    async def get_item(c: Collection, item_id: ItemId) -> Response:
+        """With its photos, what was found on them, and the paths of their pictures."""
+        api.check_collection(c)
+        return json_response(await api.work.run(stored, item_id))
+
+    @routes.put(
+        ITEM,
+        operation_id="putItem",
+        summary="Insert or replace an item",
+        description=(
+            "As JSON, or as a form with photos, which are put before the `image_links`. When this answers, the item is "
+            "durable and can be found. An item without any usable photo is refused, with the reason for each photo."
+        ),
+        response_class=Response,
+        responses={
+            **openapi.answers(
+                EditModel, {**examples.EDIT, "result": "replaced", "status": 200}, failing=(404,), body=True
+            ),
+            201: openapi.answers(EditModel, examples.EDIT, status=201, description="It is new.")[201],
+        },
+        openapi_extra=openapi.bodies(
+            openapi.as_json(ItemBody, {"an item": examples.ITEM_BODY}),
+            openapi.as_form(
+                {
+                    "item": openapi.json_field(ItemBody, '{"title": "Joust duffle bag"}'),
+                    "photo": openapi.files_field("Photos of the item, main one first."),
+                },
+                required=[],
+            ),
+        ),
+    )
+    async def put_item(c: Collection, item_id: ItemId, request: Request) -> Response:
+        api.check_collection(c)
+        return await api.edits.run(put, item_id, await take(api, request, (JSON, FORM)))
+
+    @routes.delete(
+        ITEM,
+        operation_id="deleteItem",
+        summary="Delete an item",
+        description="One that is still in its feed comes back with that feed's next import.",
+        response_class=Response,
+        responses=openapi.answers(EditModel, examples.DELETED, failing=(400, 404, 422, 503)),
+    )
+    async def delete_item(c: Collection, item_id: ItemId) -> Response:
+        api.check_collection(c)
+        return await api.edits.run(delete, item_id)
+
+    return routes
+
+
+def _absent(item_id: str) -> NotFoundError:
+    return NotFoundError(f"item {item_id[:80]!r} is not in the catalog")
+
+
+def _rejected(edited: Edited) -> Problem:
+    """Why a put was refused, photo by photo."""
+    if edited.error is not None:
+        return problems.describe(edited.error)
+    errors = [
+        FieldProblem(
+            field=f"image_links.{edited.image_links.index(found.image_link)}"
+            if found.image_link in edited.image_links
+            else "image_links",
+            found=problems.found(found.image_link),
+            expected=f"a photo that can be used: {found.reason}",
+        )
+        for found in edited.rejections
+    ]
+    count = len(edited.rejections)
+    what = f"{count} {'was' if count == 1 else 'were'} refused" if count else "none was given"
+    return Problem(
+        title=problems.title_of(422),
+        status=422,
+        detail=f"item {edited.item_id[:80]!r} has no photo that can be used; {what}",
+        code="no-usable-photo" if count != 1 else edited.rejections[0].code,
+        remedy=next((found.remedy for found in edited.rejections if found.remedy), ""),
+        errors=errors,
+    )

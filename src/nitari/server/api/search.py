@@ -1,0 +1,145 @@
+"""Search, detect, recommend, count."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from nitari.server import examples, openapi, present, requests
+from nitari.server.api.common import COLLECTION, Collection, json_response, take
+from nitari.server.body import BINARY, FORM, IMAGES, JSON, Body
+from nitari.server.context import Api
+from nitari.server.schemas import (
+    AnswerModel,
+    DetectBody,
+    DetectionModel,
+    FacetsBody,
+    FacetsModel,
+    RecommendBody,
+    SearchBody,
+    SearchOptions,
+)
+
+PHOTO_KINDS = (IMAGES, BINARY, FORM, JSON)
+TIMED = {"Server-Timing": "Milliseconds by stage, as browsers' tools show them."}
+Options = Annotated[
+    str | None,
+    Query(
+        description="JSON, as `SearchOptions`, beside a photo that is the body.",
+        max_length=100_000,
+        examples=['{"k": 10, "region": "largest"}'],
+    ),
+]
+
+
+def router(api: Api) -> APIRouter:
+    """The routes that answer questions."""
+    routes = APIRouter(prefix=f"/v1/collections/{COLLECTION}", tags=["search"])
+    searcher, photos, metrics = api.services.searcher, api.services.query_photos, api.metrics
+    name = api.collection
+
+    def answered(body: Body, options: str | None) -> tuple[bytes, str]:
+        answer = searcher.search(requests.search_query(body, options, photos))
+        metrics.stages(answer.timing_ms)
+        return present.encode(present.answer(answer, collection=name)), present.server_timing(answer.timing_ms)
+
+    def detected(body: Body) -> tuple[bytes, str]:
+        photo, url = requests.detect_source(body, photos)
+        detection = searcher.detect(photo=photo, url=url)
+        metrics.stages(detection.timing_ms)
+        return present.encode(present.detection(detection)), present.server_timing(detection.timing_ms)
+
+    def recommended(body: Body) -> tuple[bytes, str]:
+        answer = searcher.search(requests.recommend_query(body.data))
+        metrics.stages(answer.timing_ms)
+        return present.encode(present.answer(answer, collection=name)), present.server_timing(answer.timing_ms)
+
+    def counted(body: Body) -> bytes:
+        asked = requests.parse_json(body.data, FacetsBody)
+        return present.encode(present.counted(searcher.facets(asked.names, filter=asked.filter, limit=asked.limit)))
+
+    @routes.post(
+        "/search",
+        operation_id="search",
+        summary="Find look-alikes",
+        description=(
+            "Of a photo (the body itself, with `options` in the query string, or in a form), or of JSON: a link to a "
+            "photo, an item, a vector, a kept query photo, or liked items. Photos are not kept."
+        ),
+        response_class=Response,
+        responses=openapi.answers(AnswerModel, examples.ANSWER, failing=(404,), headers=TIMED, body=True),
+        openapi_extra=openapi.bodies(
+            openapi.as_json(
+                SearchBody,
+                {
+                    "like an item": {"item_id": "24-mb01", "k": 10, "filter": {"price": {"lt": 50}}},
+                    "like a photo elsewhere": {"url": "https://shop.example/photo.jpg", "region": "largest"},
+                    "like these, unlike that": {"liked": ["24-mb01"], "disliked": ["24-mb02"], "facets": ["gender"]},
+                },
+            ),
+            openapi.as_form(
+                {
+                    "photo": openapi.file_field("The query photo."),
+                    "options": openapi.json_field(SearchOptions, '{"k": 10}'),
+                },
+                required=["photo"],
+            ),
+            openapi.as_photo(),
+        ),
+    )
+    async def search(c: Collection, request: Request, options: Options = None) -> Response:
+        api.check_collection(c)
+        body = await take(api, request, PHOTO_KINDS)
+        return json_response(*await api.work.run(answered, body, options))
+
+    @routes.post(
+        "/detect",
+        operation_id="detect",
+        summary="Find the products on a photo",
+        description="Boxes, largest product first. A search with the same photo then does not look for them again.",
+        response_class=Response,
+        responses=openapi.answers(DetectionModel, examples.DETECTION, failing=(404,), headers=TIMED, body=True),
+        openapi_extra=openapi.bodies(
+            openapi.as_json(DetectBody, {"a photo elsewhere": {"url": "https://shop.example/photo.jpg"}}),
+            openapi.as_form({"photo": openapi.file_field("The photo.")}, required=["photo"]),
+            openapi.as_photo(),
+        ),
+    )
+    async def detect(c: Collection, request: Request) -> Response:
+        api.check_collection(c)
+        body = await take(api, request, PHOTO_KINDS)
+        return json_response(*await api.work.run(detected, body))
+
+    @routes.post(
+        "/recommend",
+        operation_id="recommend",
+        summary="Items like some and unlike others",
+        description="None of the items named is answered.",
+        response_class=Response,
+        responses=openapi.answers(AnswerModel, examples.ANSWER, failing=(404,), headers=TIMED, body=True),
+        openapi_extra=openapi.json_body(RecommendBody, {"liked": ["24-mb01", "24-mb03"], "disliked": ["24-mb02"]}),
+    )
+    async def recommend(c: Collection, request: Request) -> Response:
+        api.check_collection(c)
+        body = await take(api, request, (JSON,))
+        return json_response(*await api.work.run(recommended, body))
+
+    @routes.post(
+        "/facets",
+        operation_id="countFacets",
+        summary="Count the values of attributes",
+        description=(
+            "Over all items that pass the filter. A value's count says what choosing it would leave: the filter's own "
+            "conditions on that attribute are set aside for it."
+        ),
+        response_class=Response,
+        responses=openapi.answers(FacetsModel, examples.FACETS, failing=(404,), body=True),
+        openapi_extra=openapi.json_body(FacetsBody, {"names": ["gender", "price"], "filter": {"price": {"lt": 50}}}),
+    )
+    async def count_facets(c: Collection, request: Request) -> Response:
+        api.check_collection(c)
+        body = await take(api, request, (JSON,))
+        return json_response(await api.work.run(counted, body))
+
+    return routes
