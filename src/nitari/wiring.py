@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nitari.embeddings.base import Embedder
     from nitari.extract import Extractor
     from nitari.images.base import ImageSource
+    from nitari.images.cache import OriginalsCache
     from nitari.index.base import VectorIndex
     from nitari.ingest.jobs import Job, Run
     from nitari.ingest.worker import ImportReport, Ingester
@@ -55,6 +56,13 @@ def open_catalog(settings: Settings) -> SqlCatalog:
     from nitari.catalog.sql import FILE_NAME, SqlCatalog
 
     return SqlCatalog.open(settings.home / FILE_NAME)
+
+
+def open_originals(settings: Settings) -> OriginalsCache:
+    """Photos from the web and uploaded ones, by digest, in the home folder."""
+    from nitari.images.cache import OriginalsCache
+
+    return OriginalsCache(settings.home / ORIGINALS)
 
 
 def open_store(settings: Settings) -> ModelStore:
@@ -149,7 +157,6 @@ def open_searcher(settings: Settings, *, extractor: Extractor | None = None) -> 
 def open_services(settings: Settings) -> Iterator[Services]:
     """All that the HTTP server stands on, over one extractor and one catalog."""
     from nitari.catalog.feeds.submitted import read_submitted
-    from nitari.images.cache import OriginalsCache
     from nitari.images.decode import ImageDecoder
     from nitari.ingest.edit import Editor
     from nitari.ingest.jobs import Jobs
@@ -159,7 +166,7 @@ def open_services(settings: Settings) -> Iterator[Services]:
 
     extractor = open_extractor(settings)
     sources = _sources(settings)
-    originals = OriginalsCache(settings.home / ORIGINALS)
+    originals = open_originals(settings)
     decoder = ImageDecoder(max_bytes=settings.images.max_bytes, max_pixels=settings.images.max_pixels)
     with ExitStack() as stack:
         catalog = stack.enter_context(open_catalog(settings))
@@ -333,22 +340,22 @@ def _web_source(settings: Settings, *, max_bytes: int | None = None) -> ImageSou
 
 def _web_links(settings: Settings) -> ImageSource:
     """Follows http(s) links and no others."""
-    from nitari.images.cache import CachingSource, OriginalsCache
+    from nitari.images.cache import CachingSource
     from nitari.images.links import LinkSource
 
-    return LinkSource(web=CachingSource(_web_source(settings), OriginalsCache(settings.home / ORIGINALS)), files=None)
+    return LinkSource(web=CachingSource(_web_source(settings), open_originals(settings)), files=None)
 
 
 def _sources(settings: Settings) -> Callable[[str | None], ImageSource]:
     """From a feed's folder to the source of its photos; what comes from the web, or was uploaded, is kept."""
 
     def source(image_base: str | None) -> ImageSource:
-        from nitari.images.cache import CachingSource, OriginalsCache
+        from nitari.images.cache import CachingSource
         from nitari.images.files import FileSource
         from nitari.images.links import LinkSource
         from nitari.images.uploads import UploadSource
 
-        originals = OriginalsCache(settings.home / ORIGINALS)
+        originals = open_originals(settings)
         web = CachingSource(_web_source(settings), originals)
         files = FileSource(Path(image_base), max_bytes=settings.images.max_bytes) if image_base else None
         return LinkSource(web=web, files=files, uploads=UploadSource(originals))

@@ -24,6 +24,7 @@ _COMMANDS = {
     "serve": ("nitari.cli.serving", "serve_command"),
     "eval": ("nitari.cli.evaluating", "eval_command"),
     "model": ("nitari.cli.modeling", "model_group"),
+    "cache": ("nitari.cli.caching", "cache_group"),
     "sample": ("nitari.cli.sampling", "sample_command"),
     "doctor": ("nitari.cli.doctor", "doctor_command"),
 }
