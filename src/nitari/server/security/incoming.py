@@ -16,12 +16,11 @@ class Incoming:
         receive: Of ASGI.
     """
 
-    __slots__ = ("_complete", "_gone", "_kept", "_receive")
+    __slots__ = ("_complete", "_kept", "_receive")
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._complete = False
-        self._gone = False
         self._kept: Message | None = None
 
     async def receive(self) -> Message:
@@ -37,16 +36,14 @@ class Incoming:
         Where the body is still coming it never returns: the body is not its to pile up, and whoever reads it will be
         told.
         """
-        while not self._gone:
-            if self._kept is not None and not self._complete:
-                await asyncio.get_running_loop().create_future()
+        while self._kept is None or self._complete:
             message = self._noted(await self._receive())
-            if not self._gone and self._kept is None:
-                self._kept = message
+            if message["type"] == "http.disconnect":
+                return
+            self._kept = self._kept or message
+        await asyncio.get_running_loop().create_future()
 
     def _noted(self, message: Message) -> Message:
-        if message["type"] == "http.disconnect":
-            self._gone = True
-        elif not message.get("more_body", False):
+        if not message.get("more_body", False):
             self._complete = True
         return message
