@@ -27,11 +27,13 @@ class KeyMap:
 
     def find(self, keys: KeyArray) -> KeyArray:
         """The slot of each of ``keys``, ``ABSENT`` where there is none (int64 ``[n]`` to int64 ``[n]``)."""
+        recent = self._recent
+        if not self._keys.size and keys.size <= _FEW:  # a small collection: nothing was sorted yet
+            return np.asarray([recent.get(key, ABSENT) for key in keys.tolist()], np.int64)
         slots = _look_up(keys, self._keys, self._slots)
-        if not self._recent:
+        if not recent:
             return slots
         if keys.size <= _FEW:
-            recent = self._recent
             for number, key in enumerate(keys.tolist()):
                 if key in recent:
                     slots[number] = recent[key]

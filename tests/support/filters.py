@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -39,8 +39,8 @@ def rows() -> st.SearchStrategy[Row]:
     )
 
 
-def filters() -> st.SearchStrategy[dict[str, Any]]:
-    """Filters that parse."""
+def filters(names: Sequence[str] = NAMES) -> st.SearchStrategy[dict[str, Any]]:
+    """Filters that parse, about some of ``names``."""
     operand = {
         "eq": _SCALAR,
         "ne": _SCALAR,
@@ -52,7 +52,7 @@ def filters() -> st.SearchStrategy[dict[str, Any]]:
     }
     operations = st.fixed_dictionaries({}, optional=operand).filter(bool)
     test = st.one_of(_SCALAR, st.lists(_SCALAR, min_size=1, max_size=4), operations)
-    name = st.sampled_from(NAMES).map(_escaped)
+    name = st.sampled_from(names).map(_escaped)
     leaf = st.dictionaries(name, test, max_size=3)
 
     def deeper(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:

@@ -166,6 +166,8 @@ class RowStore:
 
     def _raw(self, slots: KeyArray) -> NDArray[Any]:
         """The rows at ``slots``, copied, as they are kept."""
+        if len(self._blocks) == 1:  # the common small collection: one copy
+            return self._blocks[0][slots]
         result = np.empty((slots.size, self.dim), self.dtype)
         for block, rows, positions in self._by_block(slots):
             result[positions] = block[rows]

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from threading import Lock
-from typing import Generic, TypeVar
 
 import numpy as np
 
 from nitari.search.filters import EVERYTHING, Filter, attribute_name
 from nitari.search.gallery import Holding
+from nitari.search.recent import Recent
 from nitari.types import BoolArray, Facet
 
 _TOTALS = 1024
 _FACETS = 256  # of up to 1,000 values each
-
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +35,8 @@ class Counts:
     """Counts items, and remembers what it counted last. Safe to use from any number of threads."""
 
     def __init__(self) -> None:
-        self._totals: _Recent[int] = _Recent(_TOTALS)
-        self._facets: _Recent[Facet] = _Recent(_FACETS)
+        self._totals: Recent[int] = Recent(_TOTALS)
+        self._facets: Recent[Facet] = Recent(_FACETS)
 
     def total(self, holding: Holding, wanted: Filter | None) -> int:
         """How many items pass ``wanted``; all of them where that is ``None``."""
@@ -73,28 +69,6 @@ class Counts:
             return replace(holding.items.columns.facet(name, _passing(holding, others), limit), name=asked)
 
         return self._facets.get((holding.version, None if others is None else others.token, asked, limit), count)
-
-
-class _Recent(Generic[_Value]):
-    """The last few values by key. Two threads that ask for the same new one at once may both make it."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._values: OrderedDict[Hashable, _Value] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, key: Hashable, make: Callable[[], _Value]) -> _Value:
-        """The value of ``key``, made where it is not known."""
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-                return self._values[key]
-        value = make()
-        with self._lock:
-            self._values[key] = value
-            while len(self._values) > self._most:
-                self._values.popitem(last=False)
-        return value
 
 
 def _passing(holding: Holding, wanted: Filter | None) -> BoolArray:

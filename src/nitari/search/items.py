@@ -15,6 +15,8 @@ from nitari.types import BoolArray, Box, Hit, KeyArray
 
 # Fewer dead rows than this are not worth the work of dropping them.
 _DEAD_AT_LEAST = 1024
+# Views whose row was put together for a hit and is kept: about 1 KB each.
+_SHOWN = 8192
 
 
 class ItemTable:
@@ -38,6 +40,7 @@ class ItemTable:
         self._ordinals: Growing[np.int32] = Growing(np.int32)
         self._boxes: Growing[np.float64] = Growing(np.float64, 4)
         self._images: list[str] = []
+        self._shown: dict[int, tuple[Row, Box]] = {}
 
     def __len__(self) -> int:
         """How many items there are."""
@@ -120,14 +123,26 @@ class ItemTable:
         return keys[self.alive[self._ordinals.view]]
 
     def hits(self, views: NDArray[np.int64], scores: Sequence[float]) -> tuple[Hit, ...]:
-        """What to show of the items that ``views`` belong to, in their order."""
-        rows = self.columns.rows(self.ordinals(views))
-        boxes = self._boxes.view[views].tolist()
-        images = [self._images[view] for view in views.tolist()]
-        return tuple(
-            Hit(row.item_id, row.group_id, score, image, Box(*box), row.title, row.attributes)
-            for row, score, image, box in zip(rows, scores, images, boxes, strict=True)
-        )
+        """What to show of the items that ``views`` belong to, in their order. Attributes are not to be written to."""
+        hits = []
+        for view, score, (row, box) in zip(views.tolist(), scores, self._rows_of(views), strict=True):
+            hits.append(Hit(row.item_id, row.group_id, score, self._images[view], box, row.title, row.attributes))
+        return tuple(hits)
+
+    def _rows_of(self, views: NDArray[np.int64]) -> list[tuple[Row, Box]]:
+        """The rows and boxes of ``views``, which never change; those that were shown lately are at hand."""
+        shown = [self._shown.get(view) for view in views.tolist()]
+        missing = [at for at, known in enumerate(shown) if known is None]
+        if missing:
+            new = views[missing]
+            boxes = [Box(*box) for box in self._boxes.view[new].tolist()]
+            made = list(zip(self.columns.rows(self.ordinals(new)), boxes, strict=True))
+            if len(self._shown) + len(made) > _SHOWN:
+                self._shown.clear()
+            self._shown.update(zip(new.tolist(), made, strict=True))
+            for at, one in zip(missing, made, strict=True):
+                shown[at] = one
+        return [known for known in shown if known is not None]
 
     def compacted(self) -> ItemTable:
         """A table of the same items without dead rows; this one stays as it is."""

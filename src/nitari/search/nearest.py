@@ -13,7 +13,7 @@ from nitari.index.base import Allowed
 from nitari.search.gallery import Holding
 from nitari.types import FloatArray, KeyArray, Matches
 
-_ASKED_AT_LEAST = 64
+_ASKED_AT_LEAST = 32
 # More than a radius as float32 could lose, less than anyone can tell.
 _RADIUS_MARGIN = 1e-6
 
@@ -98,7 +98,7 @@ def nearest_items(
         return Nearest(np.empty(0, np.int64), np.empty(0, np.float32))
     radius = None if max_distance is None else max_distance + _RADIUS_MARGIN
     keys_per_item = total / len(holding.items)
-    asked = _power_of_two(max(_ASKED_AT_LEAST, int((count + len(excluded)) * keys_per_item)))
+    asked = _rounded(max(_ASKED_AT_LEAST, int((count + len(excluded)) * keys_per_item)))
     while True:
         asked = min(asked, total)
         merged = merge(holding.index.query(vectors, asked, allowed=allowed, max_distance=radius), asked)
@@ -145,6 +145,11 @@ def _firsts(values: NDArray[np.int32] | NDArray[np.int64]) -> NDArray[np.int64]:
     return np.sort(first)
 
 
-def _power_of_two(number: int) -> int:
-    """The smallest power of two that is not less: neighboring pages then ask an index the same question."""
-    return 1 << (number - 1).bit_length()
+def _rounded(number: int) -> int:
+    """A number that is not less, by at most a quarter more: the next eighth of a power of two.
+
+    Few different numbers, as an index may have to find out how hard to look for each; and no larger steps, as each
+    candidate costs.
+    """
+    step = max(1, (1 << (number - 1).bit_length()) // 8)
+    return -(-number // step) * step

@@ -23,7 +23,13 @@ from nitari.search.gallery import Gallery, Holding
 from nitari.search.nearest import Nearest, nearest_items
 from nitari.search.photos import PhotoReader
 from nitari.search.query import Query, check_facets
+from nitari.search.recent import Recent
 from nitari.types import Answer, Box, Detection, FloatArray, Hit, Region
+
+# What looks like an item is asked again and again (every product page shows it), and stays true until an item changes:
+# so many answers of at most so many neighbors are kept, 12 bytes a neighbor.
+_REMEMBERED_ITEMS = 8192
+_NEIGHBORS = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,7 @@ class Searcher:
             remembered=remembered,
         )
         self._counts = Counts()
+        self._neighbors: Recent[Nearest] = Recent(_REMEMBERED_ITEMS)
 
     @property
     def refreshed_at(self) -> float:
@@ -118,7 +125,7 @@ class Searcher:
         question = self._question(query)
         asked = perf_counter()
         with self._gallery.reading() as holding:
-            hits, more = self._find(holding, query, question.vectors, wanted)
+            hits, more = _page(holding, self._nearest(holding, query, question.vectors, wanted), query)
             total = self._counts.total(holding, wanted)
             facets = self._counts.facets(holding, wanted, query.facets, limit=query.facet_limit)
             seq = holding.seq
@@ -220,35 +227,50 @@ class Searcher:
             return _Question(vectors=_checked(query.vector, self._gallery.dim)[None])
         return _Question()
 
-    def _find(
-        self, holding: Holding, query: Query, vectors: FloatArray | None, wanted: Filter | None
-    ) -> tuple[tuple[Hit, ...], bool]:
-        """Hits, and whether there are more behind them."""
+    def _nearest(self, holding: Holding, query: Query, brought: FloatArray | None, wanted: Filter | None) -> Nearest:
+        """The items that the query asks for, from the best on, and one more to tell whether there are more."""
+        allowed = None if wanted is None or wanted.node == EVERYTHING else holding.allowed(wanted)
+        count = query.offset + query.k + 1
+        max_distance = None if not query.min_score else 1.0 - query.min_score
+
+        def look() -> Nearest:
+            vectors, excluded = self._wanted(holding, query, brought)
+            return nearest_items(
+                holding,
+                vectors,
+                count=count,
+                excluded=excluded,
+                allowed=allowed,
+                group_by=query.group_by,
+                max_distance=max_distance,
+            )
+
+        if query.item_id is None or query.liked or query.disliked or count > _NEIGHBORS:
+            return look()
+        token = None if allowed is None else allowed.token
+        return self._neighbors.get((holding.version, query.item_id, token, count, query.group_by, max_distance), look)
+
+    def _wanted(self, holding: Holding, query: Query, brought: FloatArray | None) -> tuple[FloatArray, frozenset[int]]:
+        """What to search with (float32 ``[q, dim]``, unit rows), and the items that are not to be answered.
+
+        Args:
+            holding: Where items are looked up.
+            query: What is asked.
+            brought: The vectors that the query brings, if any.
+        """
         liked = [self._ordinal(holding, item_id) for item_id in query.liked]
         disliked = [self._ordinal(holding, item_id) for item_id in query.disliked]
-        excluded = frozenset(disliked)
+        excluded = set(disliked)
         if query.item_id is not None:
             item = self._ordinal(holding, query.item_id)
-            vectors = _vectors_of(holding, item)
-            excluded |= {item}
-        elif vectors is None:
-            excluded |= set(liked)
-        if vectors is None or liked or disliked:
-            vectors = bent(
-                vectors,
-                [_vectors_of(holding, ordinal) for ordinal in liked],
-                [_vectors_of(holding, ordinal) for ordinal in disliked],
-            )
-        nearest = nearest_items(
-            holding,
-            vectors,
-            count=query.offset + query.k + 1,
-            excluded=excluded,
-            allowed=None if wanted is None or wanted.node == EVERYTHING else holding.allowed(wanted),
-            group_by=query.group_by,
-            max_distance=None if not query.min_score else 1.0 - query.min_score,
-        )
-        return _page(holding, nearest, query)
+            excluded.add(item)
+            brought = _vectors_of(holding, item)
+        elif brought is None:
+            excluded.update(liked)
+        if brought is not None and not liked and not disliked:
+            return brought, frozenset(excluded)
+        examples = ([_vectors_of(holding, ordinal) for ordinal in those] for those in (liked, disliked))
+        return bent(brought, *examples), frozenset(excluded)
 
     def _ordinal(self, holding: Holding, item_id: str) -> int:
         """An item's ordinal."""

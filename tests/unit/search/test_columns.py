@@ -98,7 +98,7 @@ def test_facets_are_limited_and_ordered() -> None:
 
 
 def test_facets_of_numbers() -> None:
-    """Equally frequent values come in their order, texts before numbers; the bounds are those of all of them, shown or not."""
+    """Equally frequent values come in their order, texts before numbers; bounds are those of all."""
     columns = _columns([_row(str(n), {"price": price}) for n, price in enumerate([9.0, 10.0, 100.0, -2.5, "9", True])])
     mask = np.asarray([True, True, True, True, True, True])
     facet = columns.facet("price", mask, 3)

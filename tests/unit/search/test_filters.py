@@ -24,6 +24,7 @@ from nitari.search.filters import (
     OneOf,
     Or,
     Prefix,
+    attribute_name,
     parse_filter,
 )
 from support.filters import filters
@@ -150,6 +151,34 @@ def test_caps_allow_what_they_say() -> None:
 def test_names() -> None:
     """A filter tells which attributes it asks about."""
     assert parse_filter({"b": 1, "or": [{"a": {"gt": 1}}, {"not": {"@not": "x", "b": 2}}]}).names == ("a", "b", "not")
+
+
+@pytest.mark.parametrize(
+    ("document", "kept"),
+    [
+        ({}, {}),
+        ({"color": "red"}, {}),
+        ({"color": "red", "size": "s"}, {"size": "s"}),
+        ({"color": {"ne": "red", "exists": True}, "size": ["s", "m"]}, {"size": ["s", "m"]}),
+        ({"not": {"color": "red"}, "or": [{"color": {"prefix": "b"}}, {"color": "red"}], "size": "s"}, {"size": "s"}),
+        ({"and": [{"color": "red"}, {"and": [{"color": "blue"}, {"size": "s"}]}]}, {"size": "s"}),
+        ({"or": [{"color": "red"}, {"size": "s"}]}, {"or": [{"color": "red"}, {"size": "s"}]}),
+        ({"not": {"color": "red", "size": "s"}}, {"not": {"color": "red", "size": "s"}}),
+        ({"@color": "red", "not": {}}, {"not": {}}),
+    ],
+)
+def test_without(document: dict[str, Any], kept: dict[str, Any]) -> None:
+    """A filter's own conditions on an attribute can be set aside; where others are mixed in, they stay."""
+    assert parse_filter(document).without("color") == parse_filter(kept)
+
+
+def test_without_a_name_nobody_asked_about() -> None:
+    """A filter without such conditions stays itself."""
+    document = parse_filter({"color": "red"})
+    assert document.without("size") is document
+    assert attribute_name("@not") == "not"
+    assert attribute_name("@@id") == "@id"
+    assert attribute_name("color") == "color"
 
 
 @given(filters())

@@ -41,6 +41,22 @@ def test_shows_what_a_key_stands_for() -> None:
     )
 
 
+def test_shows_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was shown before is shown the same again, also when too much was shown to keep all of it."""
+    monkeypatch.setattr(items_module, "_SHOWN", 3)
+    table = _table(*(_item(f"i{key}", key) for key in range(8)))
+    fresh = _table(*(_item(f"i{key}", key) for key in range(8)))
+    for keys in ([0, 1], [1, 0, 2], [2, 3, 0], [4, 5, 6, 7], [7, 0]):
+        views = table.views(np.asarray(keys))
+        assert table.hits(views, [0.5] * len(keys)) == fresh.hits(views, [0.5] * len(keys))
+        assert [hit.item_id for hit in table.hits(views, [0.5] * len(keys))] == [f"i{key}" for key in keys]
+        fresh._shown.clear()
+    table.replace({"i7": _item("i7", 9, attributes={"new": True})})
+    (hit,) = table.hits(table.views(np.asarray([9])), [0.5])
+    assert (hit.image, hit.attributes) == ("9.jpg", {"new": True})
+    assert len(table._shown) <= 4
+
+
 def test_unknown_keys_and_items() -> None:
     """What is not there is said to be not there."""
     table = _table(_item("a", 5))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nitari.errors import UsageError
-from nitari.search.query import MAX_K, MAX_WINDOW, Query
+from nitari.search.query import MAX_FACET_VALUES, MAX_FACETS, MAX_K, MAX_WINDOW, Query
 from nitari.types import Box
 
 VECTOR = np.ones(3, np.float32)
@@ -23,6 +23,8 @@ VECTOR = np.ones(3, np.float32)
         {"item_id": "a", "filter": {"color": "red"}, "group_by": "group"},
         {"vector": VECTOR, "k": MAX_K, "offset": MAX_WINDOW - MAX_K, "min_score": 1.0},
         {"liked": ("a",), "disliked": ("b", "c")},
+        {"vector": VECTOR, "liked": ("a",)},
+        {"item_id": "a", "disliked": ("b",), "facets": ("color",) * MAX_FACETS, "facet_limit": MAX_FACET_VALUES},
     ],
 )
 def test_good(given: dict[str, Any]) -> None:
@@ -33,11 +35,13 @@ def test_good(given: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "exactly one of photo, url, item_id, vector, liked; found none"),
+        ({}, "exactly one of photo, url, item_id, vector, or liked; found none"),
         ({"photo": b"x", "item_id": "a"}, "found photo and item_id"),
-        ({"vector": VECTOR, "liked": ("a",)}, "found vector and liked"),
+        ({"vector": VECTOR, "url": "https://example.com/x.jpg", "liked": ("a",)}, "found url and vector"),
         ({"disliked": ("a",)}, "exactly one of"),
-        ({"item_id": "a", "disliked": ("b",)}, "at least one liked"),
+        ({"item_id": "a", "facets": ("x",) * (MAX_FACETS + 1)}, "33 facets of 20 values"),
+        ({"item_id": "a", "facet_limit": 0}, "0 facets of 0 values"),
+        ({"item_id": "a", "facet_limit": MAX_FACET_VALUES + 1}, "at most 32 of 1-1000 values"),
         ({"item_id": "a", "k": 0}, "k is 0"),
         ({"item_id": "a", "k": MAX_K + 1}, "k is 1001; it must be 1-1000"),
         ({"item_id": "a", "offset": -1}, "offset -1"),

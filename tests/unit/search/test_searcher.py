@@ -17,11 +17,12 @@ from nitari.images.base import NotModified, Original, Validators
 from nitari.images.decode import ImageDecoder
 from nitari.index.exact import ExactIndex
 from nitari.search.columns import AttributeSummary
-from nitari.search.feedback import DISLIKED_WEIGHT
+from nitari.search.counts import Counted
+from nitari.search.feedback import DISLIKED_WEIGHT, LIKED_WEIGHT
 from nitari.search.gallery import Gallery
 from nitari.search.query import Query
 from nitari.search.searcher import Searcher, SearcherStats, blank_photo
-from nitari.types import Box, FloatArray, Photo, Region
+from nitari.types import Box, Facet, FacetValue, FloatArray, Photo, Region
 from support.catalogs import COLLECTION, DIM, photo, put, vector_of
 from support.extraction import PRODUCT, TextEmbedder, text_extractor
 from support.galleries import open_catalog, open_gallery
@@ -246,6 +247,86 @@ def test_recommend_without_direction(shop: Open) -> None:
     index.add(np.asarray([key]), -index.vectors(index.keys()[1:2]))
     with pytest.raises(UsageError, match="cancel each other out"):
         searcher.search(Query(liked=("i000", "i001")))
+
+
+@pytest.mark.parametrize("asked", [{"photo": b"p7"}, {"vector": vector_of("p7")}, {"item_id": "i007"}])
+def test_likes_bend_a_question(shop: Open, asked: dict[str, Any]) -> None:
+    """Beside a question, likes and dislikes bend it; liked items may be answered, disliked ones are not."""
+    searcher = shop(*_items(40))
+    wanted = vector_of("p7") + LIKED_WEIGHT * vector_of("p1") - DISLIKED_WEIGHT * vector_of("p2")
+    left_out = {"i002", asked.get("item_id")}
+    hits = searcher.search(Query(**asked, liked=("i001",), disliked=("i002",), k=50)).hits
+    expected = [hit for hit in searcher.search(Query(vector=wanted, k=50)).hits if hit.item_id not in left_out]
+    assert [hit.item_id for hit in hits if hit.score] == [hit.item_id for hit in expected if hit.score]
+    assert [hit.score for hit in hits] == pytest.approx([hit.score for hit in expected], abs=1e-3)
+    assert "i001" in [hit.item_id for hit in hits]
+
+
+def test_neighbors_follow_edits(shop: Open) -> None:
+    """What looks like an item is remembered only until an item changes."""
+    searcher = shop(*_items(5), extractor=_no_model)
+    first = searcher.search(Query(item_id="i001"))
+    assert searcher.search(Query(item_id="i001")).hits == first.hits
+    assert searcher.search(Query(item_id="i001", k=2, offset=1)).hits == first.hits[1:3]
+    assert searcher.search(Query(item_id="i001", k=2, filter={"color": "red"})).hits != first.hits[:2]
+    assert searcher.search(Query(item_id="i001", group_by="group")).hits == first.hits
+    catalog = searcher._gallery._catalog
+    catalog.apply([put("twin", photo("t.jpg", "p1"))], collection=COLLECTION.name)
+    searcher.refresh()
+    answer = searcher.search(Query(item_id="i001"))
+    assert [hit.item_id for hit in answer.hits] == ["twin", *(hit.item_id for hit in first.hits)]
+    assert (first.seq, answer.seq) == (5, 6)
+
+
+def test_total_and_facets(shop: Open) -> None:
+    """Beside its hits, an answer says how many items pass the filter, and what choosing other values would leave."""
+    searcher = shop(*_items(10))
+    answer = searcher.search(
+        Query(vector=vector_of("p1"), k=1, filter={"color": "red", "price": {"gte": 3}}, facets=("color", "price", "x"))
+    )
+    assert (answer.total, answer.seq, len(answer.hits), answer.more) == (3, 10, 1, True)
+    color, price, unknown = answer.facets
+    assert color == Facet("color", (FacetValue("blue", 4), FacetValue("red", 3)))
+    assert price == Facet("price", tuple(FacetValue(float(n), 1) for n in (0, 2, 4, 6, 8)), 0.0, 8.0)
+    assert unknown == Facet("x", ())
+    assert searcher.search(Query(vector=vector_of("p1"), min_score=1.0)).total == 10
+    limited = searcher.search(Query(vector=vector_of("p1"), facets=("price",), facet_limit=2)).facets
+    assert limited == (Facet("price", (FacetValue(0.0, 1), FacetValue(1.0, 1)), 0.0, 9.0),)
+
+
+def test_facets_alone(shop: Open) -> None:
+    """Items can be counted without searching, after the same rules."""
+    searcher = shop(*_items(10), extractor=_no_model)
+    counted = searcher.facets(["color"], filter={"color": "red", "price": {"gte": 3}}, limit=1)
+    assert counted == Counted((Facet("color", (FacetValue("blue", 4),)),), 3, 10)
+    assert searcher.facets([]) == Counted((), 10, 10)
+    with pytest.raises(UsageError, match="can be counted"):
+        searcher.facets(["color"], limit=0)
+    with pytest.raises(FilterError):
+        searcher.facets(["color"], filter={"price": {"gtr": 1}})
+
+
+def test_detect(shop: Open) -> None:
+    """A detection finds products without searching; a search with the same photo does not look for them again."""
+    link = "https://example.com/p.jpg"
+    searcher = shop(*_items(3), extractor=lambda: text_extractor(PRODUCT), source=Links({link: b"p2"}), remembered=4)
+    found = searcher.detect(photo=b"p2")
+    assert (found.width, found.height, found.regions) == (640, 480, (PRODUCT,))
+    assert list(found.timing_ms) == ["decode", "regions", "total"]
+    linked = searcher.detect(url=link)
+    assert linked.regions == (PRODUCT,)
+    assert list(linked.timing_ms) == ["fetch", "total"]
+    answer = searcher.search(Query(photo=b"p2"))
+    assert list(answer.timing_ms) == ["decode", "embed", "search", "total"]
+    assert answer.regions == (PRODUCT,)
+    again = searcher.search(Query(url=link, filter={"price": 2}))
+    assert list(again.timing_ms) == ["fetch", "search", "total"]
+    assert again.hits == answer.hits[:1]
+    for given in ({}, {"photo": b"p2", "url": link}):
+        with pytest.raises(UsageError, match="exactly one of photo and url"):
+            searcher.detect(**given)
+    with pytest.raises(ImageError):
+        searcher.detect(photo=b"broken")
 
 
 @pytest.mark.parametrize("group_by", ["item", "group"])
