@@ -56,7 +56,7 @@ LIBRARY_HOMES: dict[str, set[str]] = {
     "onnxruntime": {"runtimes/onnx.py"},
     "faiss": {"index/faiss.py"},
     "ir_measures": {"evaluate/measures.py"},
-    "uvicorn": {"cli/serving.py"},
+    "uvicorn": {"server/listen.py"},
     "platformdirs": {"settings.py"},
     "prometheus_client": {"telemetry.py"},
     "filelock": {"ingest/jobs.py"},

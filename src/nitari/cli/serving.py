@@ -1,64 +1,158 @@
-"""``nitari serve``: the HTTP API over one home."""
+"""``nitari serve``: the API and the page over one home."""
 
 from __future__ import annotations
 
 import ipaddress
-import socket
+import re
+import webbrowser
+from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import click
-import uvicorn
 
+from nitari.cli.logs import log_to_stderr
 from nitari.cli.output import CommandContext
 from nitari.errors import ConfigurationError
 from nitari.server.app import create_app
-from nitari.wiring import open_searcher
+from nitari.server.listen import serve
+from nitari.server.services import ServerConfig
+from nitari.settings import ServerSettings, Settings
+from nitari.wiring import open_services
 
-
-class _Server(uvicorn.Server):
-    """A server that says where it is once it is bound (with port 0 nobody knows before)."""
-
-    def __init__(self, config: uvicorn.Config, *, items: int) -> None:
-        super().__init__(config)
-        self._items = items
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        for bound in self.servers:
-            host, port = bound.sockets[0].getsockname()[:2]
-            root = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-            click.echo(f"serving {self._items} items on {root} (Ctrl-C stops)")
-            click.echo(f"try: curl -H 'Content-Type: image/jpeg' --data-binary @photo.jpg {root}/v1/search")
+MIN_TOKEN = 16
+_MAX_TOKEN_FILE = 10_000
+_HOST_NAME = re.compile(
+    r"(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?", re.IGNORECASE
+)
 
 
 @click.command("serve")
-@click.option("--host", help="Address to bind to (default: loopback).")
+@click.option("--host", help="Address to bind to (default: 127.0.0.1). Beyond this machine it needs a token.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to bind to; 0 for any free one.")
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file with the token that callers must show; at least 16 characters.",
+)
+@click.option(
+    "--allow-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="A host name that the server is reached by; *.NAME for any subdomain. May be repeated.",
+)
+@click.option("--open-search", is_flag=True, default=None, help="Searching and reading need no token; edits do.")
+@click.option(
+    "--insecure-no-token",
+    "insecure",
+    is_flag=True,
+    default=None,
+    help="Bind beyond this machine without a token: everybody who reaches the port may edit and delete the catalog.",
+)
+@click.option("--open/--no-open", "opens", default=False, help="Open the page in a browser (default: no).")
 @click.pass_obj
-def serve_command(context: CommandContext, *, host: str | None, port: int | None) -> int:
-    """Serve the catalog over HTTP: POST a photo to /v1/search. Follows the catalog while others import into it."""
-    settings = context.settings()
-    host = host or settings.server.host
-    if not _is_loopback(host):
-        raise ConfigurationError(
-            f"address {host} can be reached from other machines, and there is no authentication yet",
-            remedy="bind to 127.0.0.1, behind a proxy that authenticates",
+def serve_command(context: CommandContext, /, *, opens: bool, **options: Any) -> int:
+    """Serve the catalog: the page for people, the API for programs. Follows the catalog while others import into it.
+
+    Ends by Ctrl-C or SIGTERM; answers under way are finished.
+    """
+    given = {name: value for name, value in options.items() if value not in (None, ())}
+    settings = context.settings(server=given) if given else context.settings()
+    config = server_config(settings)
+    if config.token is None and not _is_loopback(settings.server.host):
+        click.echo(
+            f"warning: no token is needed: everybody who reaches {settings.server.host} may search, edit and delete "
+            "the catalog, and have this server fetch photos",
+            err=True,
         )
-    with open_searcher(settings) as searcher:
-        searcher.warm()
-        app = create_app(searcher, refresh_s=settings.server.refresh_s, max_body_bytes=settings.server.max_body_bytes)
-        config = uvicorn.Config(
-            app,
-            host=host,
-            port=settings.server.port if port is None else port,
-            log_level="warning",
-            server_header=False,
-        )
-        _Server(config, items=searcher.stats().items).run()
+    log_to_stderr()
+    with open_services(settings) as services:
+        services.searcher.warm()
+        items = services.searcher.stats().items
+        app = create_app(services, config)
+
+        def announce(root: str) -> None:
+            page = f"{_reachable(root)}/"
+            click.echo(f"serving {items} items on {root} (Ctrl-C stops)")
+            click.echo(f"open the page: {page}")
+            if opens:  # on a thread: some browsers keep their caller waiting
+                Thread(target=webbrowser.open, args=(page,), daemon=True).start()
+
+        serve(app, host=settings.server.host, port=settings.server.port, announce=announce)
     return 0
 
 
-def _is_loopback(host: str) -> bool:
+def server_config(settings: Settings) -> ServerConfig:
+    """How the server is to behave, checked.
+
+    Raises:
+        ConfigurationError: an address beyond this machine without a token, a token or a host name that will not do.
+    """
+    server = settings.server
+    token = _token(server)
+    if token is None and not server.insecure and not _is_loopback(server.host):
+        raise ConfigurationError(
+            f"address {server.host} can be reached from other machines, and there is no token",
+            remedy="write a secret of at least 16 characters into a file and give it by --token-file; or bind to "
+            "127.0.0.1; or add --insecure-no-token: everybody who reaches the port may then edit the catalog",
+        )
+    # A name that the server is told to bind to is one that it is reached by.
+    names = [*server.allowed_hosts, *([] if _is_address(server.host) else [server.host])]
+    for name in names:
+        if not _HOST_NAME.fullmatch(name):
+            raise ConfigurationError(
+                f"allowed host {name!r} is not a host name",
+                remedy="give the bare name, such as shop.example or *.shop.example, without http:// and port",
+            )
+    return ServerConfig(
+        refresh_s=server.refresh_s,
+        max_body_bytes=server.max_body_bytes,
+        max_pixels=settings.images.max_pixels,
+        workers=server.workers,
+        queue=server.queue,
+        token=token,
+        open_search=server.open_search,
+        allowed_hosts=tuple(names),
+        facets=server.facets,
+        keeps_query_photos=server.query_photo_days > 0 and server.query_photos > 0,
+    )
+
+
+def _token(server: ServerSettings) -> str | None:
+    """The token, from its file where one is named: a file is the closer word, and does not show in a process list."""
+    if server.token_file is None:
+        return None if server.token is None else server.token.get_secret_value()
+    path = server.token_file
     try:
-        return ipaddress.ip_address(host).is_loopback
+        with path.open("rb") as file:
+            token = file.read(_MAX_TOKEN_FILE + 1).decode().strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
+        raise ConfigurationError(
+            f"token file {path} cannot be read: {reason}",
+            remedy="name a text file that holds the token, and nothing else",
+        ) from exc
+    if not MIN_TOKEN <= len(token) <= _MAX_TOKEN_FILE or any(character.isspace() for character in token):
+        raise ConfigurationError(
+            f"token file {path} holds {len(token)} characters; expected one word of at least {MIN_TOKEN}",
+            remedy="make one: python -c 'import secrets; print(secrets.token_urlsafe(32))' > FILE",
+        )
+    return token
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost"
+        return False
+    return True
+
+
+def _is_loopback(host: str) -> bool:
+    return ipaddress.ip_address(host).is_loopback if _is_address(host) else host == "localhost"
+
+
+def _reachable(root: str) -> str:
+    """Where a browser on this machine finds what is bound to ``root``: nobody can visit 0.0.0.0."""
+    return root.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
