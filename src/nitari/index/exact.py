@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from nitari.index.base import Allowed
-from nitari.index.checks import check_dim, check_keys, check_pairs, check_query, check_vectors
-from nitari.index.masks import MaskCache
+from nitari.index.checks import check_keys
+from nitari.index.resident import ResidentIndex
 from nitari.index.rows import RowStore
 from nitari.index.scan import scan
 from nitari.index.seal import check_seal, write_seal
@@ -19,7 +19,7 @@ ENGINE = "exact"
 FORMAT = 1
 
 
-class ExactIndex:
+class ExactIndex(ResidentIndex):
     """Unit vectors in memory as float32, searched by brute force.
 
     Answers depend on nothing but the vectors: equal vectors have equal distances, ties are broken by key, and neither
@@ -30,23 +30,10 @@ class ExactIndex:
         dim: Width of a vector.
     """
 
-    def __init__(self, dim: int) -> None:
-        check_dim(dim)
-        self._store = RowStore(dim)
-        self._masks = MaskCache()
-
     @property
     def engine(self) -> str:
         """The engine's name."""
         return ENGINE
-
-    @property
-    def dim(self) -> int:
-        """Width of a vector."""
-        return self._store.dim
-
-    def __len__(self) -> int:
-        return len(self._store)
 
     def add(self, keys: KeyArray, vectors: FloatArray) -> None:
         """Insert vectors (int64 ``[n]``, float32 unit rows ``[n, dim]``), replacing those whose key is there.
@@ -54,12 +41,7 @@ class ExactIndex:
         Raises:
             UsageError: where shapes, dtypes or norms are wrong, or a key is given twice. Nothing is changed then.
         """
-        check_keys(keys, unique=True)
-        check_vectors(vectors, self.dim)
-        check_pairs(keys, vectors)
-        _, replaced = self._store.put(keys, vectors)
-        if replaced.size < keys.size:
-            self._masks.clear()
+        self._put(keys, vectors)
 
     def remove(self, keys: KeyArray) -> int:
         """Delete keys; unknown ones are ignored. Returns how many were there."""
@@ -77,23 +59,8 @@ class ExactIndex:
         Raises:
             UsageError: where shapes, dtypes, norms, ``k`` or the radius are wrong.
         """
-        check_vectors(vectors, self.dim)
-        check_query(k, max_distance)
-        mask = None if allowed is None else self._masks.get(allowed, self._store.keys)
+        mask = self._mask(vectors, k, allowed, max_distance)
         return scan(self._store, vectors, k, mask=mask, max_distance=max_distance)
-
-    def vectors(self, keys: KeyArray) -> FloatArray:
-        """The vectors of ``keys`` exactly as they were added: float32 ``[n, dim]``.
-
-        Raises:
-            NotFoundError: where a key is not there.
-        """
-        check_keys(keys)
-        return self._store.rows(self._store.find(keys))
-
-    def keys(self) -> KeyArray:
-        """All keys, ascending: int64 ``[n]``."""
-        return np.sort(self._store.keys)
 
     def save(self, folder: Path) -> None:
         """Write everything into ``folder`` (which exists and is empty); the caller publishes it atomically."""

@@ -20,9 +20,10 @@ import numpy as np
 from nitari.errors import MissingExtraError, StateError
 from nitari.index.base import Allowed
 from nitari.index.calibrate import DEPTHS, Effort, calibrate, effort_for
-from nitari.index.checks import check_dim, check_keys, check_pairs, check_query, check_vectors
-from nitari.index.masks import Mask, MaskCache
+from nitari.index.checks import check_keys
+from nitari.index.masks import Mask
 from nitari.index.ranking import best, candidates
+from nitari.index.resident import ResidentIndex
 from nitari.index.rows import RowStore
 from nitari.index.scan import refine, scan, scores_of
 from nitari.index.seal import check_seal, write_seal
@@ -56,7 +57,7 @@ _CODE_COST = 1.0
 _DIMENSION_COST = 3.0
 
 
-class FaissIndex:
+class FaissIndex(ResidentIndex):
     """Unit vectors as fp16 rows with a Faiss index of codes beside them.
 
     Below ``train_at`` rows it is exact (float32). From there on recall@10 is measured at each build and kept at .98 or
@@ -75,11 +76,9 @@ class FaissIndex:
     """
 
     def __init__(self, dim: int, *, train_at: int = TRAIN_AT, scan_numbers: int = SCAN_NUMBERS) -> None:
-        check_dim(dim)
+        super().__init__(dim)
         self._scan_numbers = scan_numbers
         self._train_at = max(train_at, _TRAIN_AT_LEAST)
-        self._masks = MaskCache()
-        self._store = RowStore(dim)
         self._codes: Any = None
         self._efforts: tuple[Effort, ...] = ()
         self._trained_rows = 0
@@ -91,17 +90,9 @@ class FaissIndex:
         return ENGINE
 
     @property
-    def dim(self) -> int:
-        """Width of a vector."""
-        return self._store.dim
-
-    @property
     def efforts(self) -> tuple[Effort, ...]:
         """What the last build measured, by depth; empty while search is exact."""
         return self._efforts
-
-    def __len__(self) -> int:
-        return len(self._store)
 
     def add(self, keys: KeyArray, vectors: FloatArray) -> None:
         """Insert vectors (int64 ``[n]``, float32 unit rows ``[n, dim]``), replacing those whose key is there.
@@ -111,12 +102,7 @@ class FaissIndex:
         Raises:
             UsageError: where shapes, dtypes or norms are wrong, or a key is given twice. Nothing is changed then.
         """
-        check_keys(keys, unique=True)
-        check_vectors(vectors, self.dim)
-        check_pairs(keys, vectors)
-        slots, replaced = self._store.put(keys, vectors)
-        if replaced.size < keys.size:
-            self._masks.clear()
+        slots, replaced = self._put(keys, vectors)
         self._written += keys.size
         with _one_thread():
             if self._due():
@@ -152,9 +138,7 @@ class FaissIndex:
         Raises:
             UsageError: where shapes, dtypes, norms, ``k`` or the radius are wrong.
         """
-        check_vectors(vectors, self.dim)
-        check_query(k, max_distance)
-        mask = None if allowed is None else self._masks.get(allowed, self._store.keys)
+        mask = self._mask(vectors, k, allowed, max_distance)
         effort = self._effort(k, mask)
         if effort is None:
             return scan(self._store, vectors, k, mask=mask, max_distance=max_distance)
@@ -162,19 +146,6 @@ class FaissIndex:
         with _one_thread():
             found = [self._search(vector, k, effort, mask, selector) for vector in vectors]
         return [best(one.keys, one.distances, k, max_distance) for one in found]
-
-    def vectors(self, keys: KeyArray) -> FloatArray:
-        """The stored vectors of ``keys``: float32 ``[n, dim]``, fp16 precision once search is approximate.
-
-        Raises:
-            NotFoundError: where a key is not there.
-        """
-        check_keys(keys)
-        return self._store.rows(self._store.find(keys))
-
-    def keys(self) -> KeyArray:
-        """All keys, ascending: int64 ``[n]``."""
-        return np.sort(self._store.keys)
 
     def save(self, folder: Path) -> None:
         """Write everything into ``folder`` (which exists and is empty); the caller publishes it atomically."""

@@ -18,14 +18,14 @@ Both the older names (``Handle``, ``Image Src``) and those since 2025 (``URL han
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from nitari.catalog.feeds.columns import GROUP, ID, IMAGE, MORE_IMAGES, TITLE, column_name
 from nitari.catalog.feeds.records import RawValue, Record
-from nitari.catalog.feeds.tabular import Row, Table
+from nitari.catalog.feeds.tabular import Row, TableReader
 from nitari.catalog.feeds.values import BadValueError, price
 from nitari.types import Rejection
 
@@ -68,54 +68,50 @@ class _Product:
     rows: list[dict[str, str]] = field(default_factory=list)
 
 
-class ShopifyReader:
+class ShopifyReader(TableReader):
     """Reads an export of products."""
-
-    unit = "line"
-
-    def __init__(self, table: Table) -> None:
-        self._table = table
-
-    @property
-    def size_hint(self) -> int | None:
-        """About how many rows there are; items are fewer."""
-        return self._table.size_hint
 
     def records(self) -> Iterator[Record | Rejection]:
         """The items."""
-        header = self._table.header()
-        names = tuple(_renamed(name) for name in header)
-        product: _Product | None = None
-        for row in self._table.rows():
-            if isinstance(row, Rejection):
-                yield row
-                continue
-            cells = _cells(names, row)
-            handle = cells.get("handle", "")
-            if not handle and (product is None or cells.get("title")):
-                yield Rejection(
-                    "no-id",
-                    "Handle holds nothing; expected the product's handle",
-                    "export the products from Shopify again",
-                    location=f"line {row.line}",
-                )
-                continue
-            if product is not None and handle in ("", product.handle):
-                if len(product.rows) >= MAX_ROWS:
-                    yield Rejection(
-                        "row-count",
-                        f"product {product.handle!r} has more than {MAX_ROWS} rows",
-                        "split the product",
-                        location=f"line {row.line}",
-                    )
-                else:
-                    product.rows.append(cells)
-                continue
+        names = tuple(_renamed(name) for name in self._table.header())
+        for found in _products(names, self._table.rows()):
+            if isinstance(found, Rejection):
+                yield found
+            else:
+                yield from _items(found)
+
+
+def _products(names: Sequence[str], rows: Iterable[Row | Rejection]) -> Iterator[_Product | Rejection]:
+    """Rows gathered by handle; one that names no product, or one too many of it, is a rejection."""
+    product: _Product | None = None
+    for row in rows:
+        if isinstance(row, Rejection):
+            yield row
+            continue
+        cells = _cells(names, row)
+        handle = cells.get("handle", "")
+        if not handle and (product is None or cells.get("title")):
+            yield Rejection(
+                "no-id",
+                "Handle holds nothing; expected the product's handle",
+                "export the products from Shopify again",
+                location=f"line {row.line}",
+            )
+        elif product is None or handle not in ("", product.handle):
             if product is not None:
-                yield from _items(product)
+                yield product
             product = _Product(handle, row.line, [cells])
-        if product is not None:
-            yield from _items(product)
+        elif len(product.rows) < MAX_ROWS:
+            product.rows.append(cells)
+        else:
+            yield Rejection(
+                "row-count",
+                f"product {product.handle!r} has more than {MAX_ROWS} rows",
+                "split the product",
+                location=f"line {row.line}",
+            )
+    if product is not None:
+        yield product
 
 
 def _renamed(raw: str) -> str:

@@ -140,8 +140,8 @@ class Table:
         )
 
 
-class TabularReader:
-    """Reads a table whose columns have Merchant Center names."""
+class TableReader:
+    """What all readers of tables share; each has its own ``records``."""
 
     unit = "line"
 
@@ -150,8 +150,12 @@ class TabularReader:
 
     @property
     def size_hint(self) -> int | None:
-        """About how many rows there are."""
+        """About how many rows there are; items may be fewer."""
         return self._table.size_hint
+
+
+class TabularReader(TableReader):
+    """Reads a table whose columns have Merchant Center names."""
 
     def records(self) -> Iterator[Record | Rejection]:
         """The rows."""
