@@ -231,6 +231,20 @@ def test_tokens_follow_the_catalog(catalog: Catalog) -> None:
     assert len(_search(gallery, query).hits) == 0
 
 
+def test_tells_how_fresh_it_is(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of the last refresh that went well is told, also where there was nothing new."""
+    clock = iter([1.0, 2.0, 3.0])
+    monkeypatch.setattr(gallery_module, "monotonic", lambda: next(clock))
+    gallery = open_gallery(catalog)
+    assert gallery.refreshed_at == 1.0
+    gallery.refresh()
+    assert _searcher(gallery).refreshed_at == 2.0
+    monkeypatch.setattr(catalog, "changes", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        gallery.refresh()
+    assert gallery.refreshed_at == 2.0
+
+
 def test_close_closes_index_and_catalog(tmp_path: Path) -> None:
     """The gallery closes what it was given."""
     catalog = open_catalog(tmp_path)
