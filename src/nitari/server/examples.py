@@ -154,3 +154,6 @@ JOB: Example = {
     "problem": None,
 }
 JOBS: Example = {"jobs": [JOB]}
+READY: Example = {"status": "ok", "collection": "fashion-baseline", "items": 204, "seq": 1204}
+SESSION: Example = {"needed": True, "granted": False}
+METRICS = 'nitari_stage_seconds_count{stage="total"} 1042.0\n'

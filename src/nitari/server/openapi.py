@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute
 from nitari import __version__
 from nitari.server import problems, schemas
 from nitari.server.body import BINARY, FORM, JSON
+from nitari.server.security.sessions import COOKIE
 
 Doc: TypeAlias = dict[str, Any]
 
@@ -173,7 +174,7 @@ def document(routes: Sequence[BaseRoute]) -> Doc:
         components["schemas"].pop(unused, None)
     components["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer", "description": "The server's token, where it has one."},
-        "session": {"type": "apiKey", "in": "cookie", "name": "nitari_session", "description": "From `POST /session`."},
+        "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "From `POST /session`."},
     }
     made["security"] = [{}, {"bearer": []}, {"session": []}]
     return made

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from pathlib import PureWindowsPath
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
@@ -107,7 +108,7 @@ def item(stored: StoredItem, *, collection: str) -> Wire:
         "item_id": found.item_id,
         "item_group_id": found.group_id,
         "title": found.title,
-        "feed_id": stored.feed_id,
+        "feed_id": None if stored.feed_id is None else feed_name(stored.feed_id),
         "image_links": list(found.image_links),
         "images": [
             {
@@ -181,7 +182,7 @@ def job(found: Job) -> Wire:
         "kind": "import",
         "state": found.state,
         "feed": found.feed,
-        "feed_id": found.feed_id,
+        "feed_id": None if found.feed_id is None else feed_name(found.feed_id),
         "sync": found.sync,
         "allow_delete": found.allow_delete,
         "created_at": found.created_at,
@@ -211,6 +212,13 @@ def attributes(found: Attributes) -> Wire:
 def photo_path(collection: str, item_id: str, link: str) -> str:
     """Where this server has a photo of an item."""
     return f"/v1/collections/{quote(collection, safe='')}/photos/{quote(item_id, safe='')}?link={quote(link, safe='')}"
+
+
+def feed_name(feed_id: str) -> str:
+    """A feed's name; of a file's path its end only, as clients need not know the server's folders."""
+    path = PureWindowsPath(feed_id)  # which knows the slashes of both worlds
+    is_path = feed_id.startswith("/") or bool(path.drive)
+    return "/".join(path.parts[1:][-2:]) if is_path else feed_id
 
 
 def query_photo_path(collection: str, photo_id: str) -> str:

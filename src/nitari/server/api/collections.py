@@ -50,6 +50,10 @@ def router(api: Api) -> APIRouter:
 
     def counted() -> bytes:
         stats = services.catalog.stats()
+        feeds: dict[str, int] = {}
+        for feed_id, count in stats.feeds.items():
+            name = present.feed_name(feed_id)
+            feeds[name] = feeds.get(name, 0) + count
         return present.encode(
             {
                 "version": __version__,
@@ -58,7 +62,7 @@ def router(api: Api) -> APIRouter:
                 "groups": stats.groups,
                 "images": stats.images,
                 "rejections": stats.rejections,
-                "feeds": dict(stats.feeds),
+                "feeds": feeds,
                 "catalog_seq": stats.seq,
                 "served_seq": services.searcher.stats().seq,
                 "uptime_s": round(monotonic() - api.started, 3),

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 
 from nitari.errors import NitariError
-from nitari.server import problems
+from nitari.server import examples, openapi, problems
 from nitari.server.context import Api
-from nitari.server.schemas import HealthModel, Problem, ReadyModel
+from nitari.server.schemas import HealthModel, ReadyModel
 from nitari.telemetry import Reading
 
 
@@ -20,19 +20,26 @@ def router(api: Api) -> APIRouter:
     searcher = api.services.searcher
     api.metrics.watch(lambda: _reading(api))
 
-    @routes.get("/livez")
+    @routes.get(
+        "/livez",
+        operation_id="livez",
+        summary="Whether the process answers at all",
+        responses=openapi.answers(HealthModel, {"status": "ok"}),
+    )
     async def livez() -> HealthModel:
-        """Whether the process answers at all. If not, restart it."""
+        """If not, restart it."""
         return HealthModel(status="ok")
 
     # A plain function: runs on a thread that is none of the work queue's, which may be full, and then is healthy.
     @routes.get(
         "/readyz",
+        operation_id="readyz",
+        summary="Whether searches can be answered",
         response_model=ReadyModel,
-        responses={503: {"model": Problem, "description": "Not now: send requests elsewhere."}},
+        responses=openapi.answers(ReadyModel, examples.READY, failing=(503,)),
     )
     def readyz() -> ReadyModel | Response:
-        """Whether searches can be answered, and what is served."""
+        """And what is served. If not, send requests elsewhere."""
         try:
             searcher.ping()
         except NitariError as error:
@@ -43,11 +50,19 @@ def router(api: Api) -> APIRouter:
 
     @routes.get(
         "/metrics",
+        operation_id="metrics",
+        summary="Counts and times, for Prometheus",
         response_class=PlainTextResponse,
-        responses={200: {"description": "In Prometheus' text format.", "content": {"text/plain": {}}}},
+        responses={
+            200: {
+                "description": "In Prometheus' text format.",
+                "content": {"text/plain": {"schema": {"type": "string"}, "example": examples.METRICS}},
+            },
+            **openapi.problem_answers(),
+        },
     )
     def metrics() -> Response:
-        """Counts and times of this process, for Prometheus."""
+        """Of this process."""
         body, kind = api.metrics.render()
         return Response(body, media_type=kind)
 

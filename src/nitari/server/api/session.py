@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
-from nitari.server import problems
+from nitari.server import examples, openapi, problems
 from nitari.server.body import JSON, read_body
 from nitari.server.context import Api
-from nitari.server.schemas import Problem, SessionBody, SessionModel
+from nitari.server.schemas import SessionBody, SessionModel
 from nitari.server.security.refusal import Refusal
 from nitari.server.security.sessions import COOKIE, LASTS_S
 
 MAX_BYTES = 10_000
-
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    401: {"model": Problem, "description": "Not the token."},
-    429: {"model": Problem, "description": "Too many wrong tokens from this address."},
-}
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {JSON: {"schema": SessionBody.model_json_schema()}},
-    }
-}
 
 
 def router(api: Api) -> APIRouter:
@@ -34,20 +22,29 @@ def router(api: Api) -> APIRouter:
     routes = APIRouter(tags=["session"])
     access = api.access
 
-    @routes.get("/session")
+    @routes.get(
+        "/session",
+        operation_id="getSession",
+        summary="Whether a token is needed, and was shown",
+        responses=openapi.answers(SessionModel, examples.SESSION),
+    )
     async def session(request: Request) -> SessionModel:
-        """Whether searching needs a token, and whether this caller has shown it."""
+        """Whether searching needs one, and whether this caller may do everything."""
         return SessionModel(needed=access.needed, granted=access.granted(_headers(request), _client(request)))
 
     @routes.post(
         "/session",
+        operation_id="signIn",
+        summary="Show the token once",
         status_code=HTTPStatus.NO_CONTENT,
         response_class=Response,
-        responses=_PROBLEMS,
-        openapi_extra=_BODY,
+        responses=openapi.answers(
+            None, status=204, description="Signed in.", headers={"Set-Cookie": "Stands for the token."}, body=True
+        ),
+        openapi_extra=openapi.json_body(SessionBody, {"token": "the server's token"}),
     )
     async def sign_in(request: Request) -> Response:
-        """Show the token; the answer sets a cookie that stands for it for twelve hours."""
+        """The answer sets a cookie that stands for the token for twelve hours."""
         body = await read_body(request, accepts=[JSON], most=MAX_BYTES)
         try:
             token = SessionBody.model_validate_json(body.data).token
@@ -68,9 +65,16 @@ def router(api: Api) -> APIRouter:
         )
         return response
 
-    @routes.delete("/session", status_code=HTTPStatus.NO_CONTENT, response_class=Response)
+    @routes.delete(
+        "/session",
+        operation_id="signOut",
+        summary="End the session",
+        status_code=HTTPStatus.NO_CONTENT,
+        response_class=Response,
+        responses=openapi.answers(None, status=204, description="It has ended."),
+    )
     async def sign_out(request: Request) -> Response:
-        """End the session, wherever its cookie is."""
+        """Wherever its cookie is."""
         access.sign_out(_headers(request))
         response = Response(status_code=HTTPStatus.NO_CONTENT)
         response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https")
