@@ -53,20 +53,21 @@ def run_cli(home: Path, *words: str, env: Mapping[str, str] = FAST) -> str:
 
 
 @contextmanager
-def serving(home: Path, *words: str, env: Mapping[str, str] = FAST) -> Iterator[Server]:
+def serving(home: Path, *words: str, env: Mapping[str, str] = FAST, module: str = "nitari") -> Iterator[Server]:
     """Serve ``home`` for the time of the block.
 
     Args:
         home: A home folder; `run_cli(home, "import", ...)` fills it.
         words: Further arguments of `nitari serve`, beside ``--port 0``.
         env: Variables to set for it; give the import the same ones.
+        module: What is run with ``python -m`` in place of ``nitari``.
 
     Raises:
         AssertionError: it did not start, or did not stop when told to; with what it wrote to standard error.
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
         process = subprocess.Popen(
-            _command(home, "serve", "--port", "0", *words),
+            _command(home, "serve", "--port", "0", *words, module=module),
             env=os.environ | dict(env),
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -82,8 +83,8 @@ def serving(home: Path, *words: str, env: Mapping[str, str] = FAST) -> Iterator[
                     process.kill()
 
 
-def _command(home: Path, *words: str) -> list[str]:
-    return [sys.executable, "-m", "nitari", "--home", str(home), *words]
+def _command(home: Path, *words: str, module: str = "nitari") -> list[str]:
+    return [sys.executable, "-m", module, "--home", str(home), *words]
 
 
 def _started(process: subprocess.Popen[str], home: Path, env: Mapping[str, str], errors: int) -> Server:
