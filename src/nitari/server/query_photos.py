@@ -77,7 +77,7 @@ class FolderQueryPhotos:
                 remedy=f"make room or let this user write in {self._folder}",
                 code="disk",
             ) from exc
-        self.prune()
+        self._make_room()
         return KeptPhoto(photo_id, datetime.fromtimestamp(now + self._days * _DAY_S, UTC))
 
     def get(self, photo_id: str) -> Picture:
@@ -120,6 +120,11 @@ class FolderQueryPhotos:
         kept = sorted(self._photos(), reverse=True)
         gone = [path for rank, (kept_at, path) in enumerate(kept) if rank >= self._most or self._expired(kept_at)]
         return sum(_delete(path) for path in gone)
+
+    def _make_room(self) -> None:
+        """Prune where there are too many; names are counted quickly, and what has expired is not shown anyway."""
+        if sum(1 for _ in self._folder.glob("*")) > self._most:
+            self.prune()
 
     def _path(self, photo_id: str) -> Path:
         """Where a photo lies; nothing but an id of ours ever becomes a path."""
