@@ -19,7 +19,7 @@ from nitari.server.security.headers import PAGE_CSP
 
 WEB = Path(__file__).parent / "web"
 PAGE = "index.html"
-ICON = "icon.svg"
+ICON = "icons/icon.svg"
 
 _TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -105,10 +105,8 @@ def router(folder: Path = WEB) -> APIRouter:
     async def icon(request: Request) -> Response:
         return answer(request, ICON) if ICON in assets else Response(status_code=HTTPStatus.NO_CONTENT)
 
-    # Routes of Starlette, which answer HEAD as well, and skip what FastAPI does for parameters and models.
-    routes.add_route("/", page, methods=["GET"])
-    routes.add_route("/assets/{path:path}", asset, methods=["GET"])
-    routes.add_route("/favicon.ico", icon, methods=["GET"])
+    for path, endpoint in (("/", page), ("/assets/{path:path}", asset), ("/favicon.ico", icon)):
+        routes.add_api_route(path, endpoint, methods=["GET", "HEAD"], response_class=Response)
     return routes
 
 

@@ -13,7 +13,7 @@ from nitari.server import problems
 from nitari.server.context import Api
 from nitari.server.security.headers import Outgoing
 from nitari.server.security.hosts import Hosts
-from nitari.server.security.incoming import Incoming
+from nitari.server.security.incoming import Incoming, Load
 from nitari.server.security.origin import check_origin
 from nitari.server.security.refusal import Refusal
 from nitari.server.work import caller_gone
@@ -21,6 +21,9 @@ from nitari.server.work import caller_gone
 NO_ROUTE = "none"
 HUNG_UP = 499
 """What metrics count where the caller did not wait for an answer; nginx' word for it, never sent."""
+
+BODIES_HELD = 8
+"""Bodies of the largest size that are held at a time; many more of the usual size."""
 
 _WANTED = frozenset({b"host", b"origin", b"sec-fetch-site", b"authorization", b"cookie"})
 
@@ -42,6 +45,7 @@ class Guard:
         self._app = app
         self._access = api.access
         self._metrics = api.metrics
+        self._load = Load(most=BODIES_HELD * api.config.max_body_bytes)
         self._hosts = Hosts(api.config.allowed_hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,7 +54,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         started = perf_counter()
-        incoming = Incoming(receive)
+        incoming = Incoming(receive, self._load)
         outgoing = Outgoing(send)
         previous = caller_gone.set(incoming.gone)
         try:
@@ -67,6 +71,7 @@ class Guard:
             await problems.unforeseen(exc)(scope, receive, outgoing.send)
         finally:
             caller_gone.reset(previous)
+            incoming.close()
             seconds = perf_counter() - started
             self._metrics.request(scope["method"], _route(scope), outgoing.status or HUNG_UP, seconds)
 
