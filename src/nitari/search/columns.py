@@ -87,6 +87,7 @@ class Column:
         self._numbers: Growing[np.float64] = Growing(np.float64)  # NaN where the entry is no number
         self._ordinals: Growing[np.int32] = Growing(np.int32)
         self._codes: Growing[np.int32] = Growing(np.int32)
+        self._repeats = False  # whether a list holds an element twice
 
     def extend(self, ordinals: Sequence[int], values: Sequence[AttributeValue]) -> None:
         """Append values of rows, ``ordinals`` ascending and above those that are there."""
@@ -95,6 +96,7 @@ class Column:
         at: list[int] = []
         codes: list[int] = []
         for ordinal, value in zip(ordinals, values, strict=True):
+            self._repeats |= isinstance(value, tuple) and len(set(value)) < len(value)
             for kind, entry in _entries(value):
                 code = self._codes_of[kind].get(entry)
                 if code is None:
@@ -181,7 +183,7 @@ class Column:
         ordinals, codes = self._ordinals.view, self._codes.view
         chosen = mask[ordinals]
         ordinals, codes = ordinals[chosen], codes[chosen]
-        if self._codes_of[_ELEMENT]:  # a list may hold an element twice; the item counts once
+        if self._repeats:  # the item counts once
             pairs = np.unique(ordinals.astype(np.int64) * len(self._values) + codes)
             codes = (pairs % max(1, len(self._values))).astype(np.int32)
         return np.bincount(codes, minlength=len(self._values)).astype(np.int64)
@@ -232,6 +234,7 @@ class Column:
         used[codes] = True
         recoded = (np.cumsum(used) - 1).astype(np.int32)
         column = Column()
+        column._repeats = self._repeats
         column._ordinals.extend(renumbered[ordinals])
         column._codes.extend(recoded[codes])
         column._kinds.extend(self._kinds.view[used])

@@ -10,11 +10,15 @@ from nitari.errors import UsageError
 from nitari.extract import unit
 from nitari.types import FloatArray
 
+# Measured on the Luma catalog as new items among the first ten that share the query's type, or its color, once two that
+# do are liked and two that do not are disliked: .63 without, .72 with these weights (type); .37 and .47 (color).
+# Anything from (.5, .5) to (1, .75) is as good within noise.
 LIKED_WEIGHT = 0.75
 """How much liked items pull a question that has a photo, item or vector of its own, which weighs 1 (Rocchio's beta)."""
 DISLIKED_WEIGHT = 0.5
 """How much disliked items push a question away, beside what it asks for, which weighs 1 (Rocchio's gamma): with 0,
-dislikes do nothing; with 1, the large part that all vectors of a catalog share cancels out, and noise decides."""
+dislikes do nothing; with 1, the large part that all vectors of a catalog share cancels out, and noise decides (two
+dislikes alone then spoil the type: .57, where .25 to .5 give .76)."""
 
 
 def bent(asked: FloatArray | None, liked: Sequence[FloatArray] = (), disliked: Sequence[FloatArray] = ()) -> FloatArray:
