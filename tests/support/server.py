@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-FAST: Mapping[str, str] = {
+FAST: dict[str, str] = {
     "NITARI__MODELS__EMBEDDER": "mobilenet-v2",
     "NITARI__EXTRACT__REGIONS": "whole",
     "NITARI__EXTRACT__VIEWS": "whole",

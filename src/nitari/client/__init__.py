@@ -11,7 +11,7 @@
 Answers are the models of ``nitari.server.schemas``, by the names that the OpenAPI document gives them.
 """
 
-from nitari.client.arguments import PhotoSource, RankingArgs, SearchArgs
+from nitari.client.arguments import Operation, PhotoSource, RankingArgs, SearchArgs
 from nitari.client.client import Client
 from nitari.client.errors import (
     AccessError,
@@ -38,6 +38,7 @@ __all__ = [
     "DeleteOperation",
     "ItemBody",
     "JobError",
+    "Operation",
     "PhotoSource",
     "PutOperation",
     "RankingArgs",

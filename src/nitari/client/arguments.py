@@ -13,6 +13,8 @@ from nitari.server.schemas import DeleteOperation, PutOperation
 
 PhotoSource: TypeAlias = bytes | str | os.PathLike[str] | BinaryIO
 """A photo: an image file's bytes, its path, or the open file."""
+Operation: TypeAlias = PutOperation | DeleteOperation
+"""One of many edits."""
 
 
 class RankingArgs(TypedDict, total=False):
@@ -75,9 +77,7 @@ def json_bytes(value: Mapping[str, Any]) -> bytes:
         raise UsageError(f"{', '.join(given)}: cannot be sent as JSON: {exc}") from exc
 
 
-def batches(
-    operations: Iterable[PutOperation | DeleteOperation], *, most_items: int, most_bytes: int
-) -> Iterator[bytes]:
+def batches(operations: Iterable[Operation], *, most_items: int, most_bytes: int) -> Iterator[bytes]:
     """Bodies of ``items:batch``, in order.
 
     Args:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
-from nitari.client.arguments import PhotoSource, RankingArgs, SearchArgs, batches, json_bytes, photo_bytes
+from nitari.client.arguments import Operation, PhotoSource, RankingArgs, SearchArgs, batches, json_bytes, photo_bytes
 from nitari.client.connection import Connection, Files, Transport
 from nitari.client.errors import ApiServerError, JobError, shown
 from nitari.errors import UsageError
@@ -24,7 +24,6 @@ from nitari.server.schemas import (
     BatchModel,
     CollectionModel,
     CollectionsModel,
-    DeleteOperation,
     DetectionModel,
     EditModel,
     FacetsModel,
@@ -33,7 +32,6 @@ from nitari.server.schemas import (
     ItemModel,
     JobModel,
     JobsModel,
-    PutOperation,
     QueryPhotoModel,
     ReadyModel,
     StatsModel,
@@ -199,7 +197,7 @@ class Client:
 
     def edit_items(
         self,
-        operations: Iterable[PutOperation | DeleteOperation],
+        operations: Iterable[Operation],
         *,
         batch_items: int = 64,
         batch_bytes: int = 4 * 2**20,
@@ -212,7 +210,7 @@ class Client:
         Args:
             operations: ``PutOperation`` and ``DeleteOperation``; may be a generator, read a batch at a time.
             batch_items: Most edits in one request, 1-1000.
-            batch_bytes: Most bytes of one request; keep it below the server's ``max_body_bytes``.
+            batch_bytes: Most bytes of one request; servers take up to 4 MiB of JSON.
         """
         if not 1 <= batch_items <= MAX_BATCH:
             raise UsageError(f"batch_items is {batch_items}; it must be 1-{MAX_BATCH}")
@@ -373,7 +371,9 @@ class Client:
         body = json_bytes(options)
         if photo is None:
             return self._parse(model, self._http.send("POST", path, json=body))
-        files: Files = [("options", (None, body, "application/json")), _photo_part(photo)]
+        files: Files = [_photo_part(photo)]
+        if body != b"{}":
+            files.insert(0, ("options", (None, body, "application/json")))
         return self._parse(model, self._http.send("POST", path, files=files))
 
     def _get(self, model: type[_Model], path: str) -> _Model:

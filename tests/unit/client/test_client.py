@@ -119,17 +119,22 @@ def test_search_by_item(client: Client, fake: Fake) -> None:
     assert found.hits[0].attributes == {"price": 3.0, "sale": True, "color": ["red"]}
 
 
-@pytest.mark.parametrize("kind", [bytes, str, Path, io.BytesIO])
-def test_search_by_photo(client: Client, fake: Fake, tmp_path: Path, kind: type) -> None:
+def test_search_by_photo(client: Client, fake: Fake) -> None:
     """A photo goes in a form, the options beside it."""
     fake.reply = lambda _request: answer("b")
-    path = tmp_path / "photo.jpg"
-    path.write_bytes(b"\xff\xd8jpeg")
-    photo = {bytes: b"\xff\xd8jpeg", str: str(path), Path: path, io.BytesIO: io.BytesIO(b"\xff\xd8jpeg")}[kind]
-    client.search(photo=photo, region=[0.1, 0.1, 0.9, 0.9])
+    client.search(photo=b"\xff\xd8jpeg", region=[0.1, 0.1, 0.9, 0.9])
     assert fake.last.headers["Content-Type"].startswith("multipart/form-data")
     assert b'{"region": [0.1, 0.1, 0.9, 0.9]}' in fake.last.content
     assert b"\xff\xd8jpeg" in fake.last.content
+
+
+def test_detect(client: Client, fake: Fake) -> None:
+    """A photo goes alone in its form, a link as JSON."""
+    fake.reply = lambda _request: {"width": 10, "height": 20, "regions": [], "timing_ms": {}}
+    assert client.detect(photo=b"jpeg").height == 20
+    assert b"options" not in fake.last.content
+    client.detect(url="https://shop.example/a.jpg")
+    assert fake.json() == {"url": "https://shop.example/a.jpg"}
 
 
 def pages(request: httpx.Request) -> Any:
