@@ -263,9 +263,9 @@ class Editor:
             plan = self._examiner.examine(
                 put.item, feed_id=None, location=None, known=known, source=source, refetch=put.refetch
             )
-            used = {image.link for image in plan.put.images} if plan.put is not None else set()
+            rejected = {rejection.image_link for rejection in plan.rejections}
             for link, data in put.uploads.items():
-                if link in used:
+                if link not in rejected:
                     self._keep(link.removeprefix(UPLOAD), data)
         except NitariError as error:
             return error

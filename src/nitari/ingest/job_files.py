@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ MAGIC = "nitari-job"
 VERSION = 1
 DAMAGED = ".damaged"
 _JOB_ID = re.compile(r"[0-9a-f]{32}")
+# Two writes within a tick of the file system's clock cannot be told apart: what was written just now is read again.
+_TICK_S = 3.0
 _JOB, _FEED = ".json", ".feed"
 _log = logging.getLogger(__name__)
 
@@ -104,8 +107,10 @@ class JobFiles:
             try:
                 status = path.stat()
                 tag = (status.st_mtime_ns, status.st_size, status.st_ino)
+                if time.time() - status.st_mtime < _TICK_S:
+                    tag = (0, 0, 0)
                 before = self._read.get(job_id)
-                found[job_id] = before if before and before[0] == tag else (tag, self._load(path))
+                found[job_id] = before if before and before[0] == tag != (0, 0, 0) else (tag, self._load(path))
             except FileNotFoundError:  # pruned meanwhile
                 continue
         self._read = found

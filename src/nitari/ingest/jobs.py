@@ -158,12 +158,12 @@ class Jobs:
             job = self.get(job_id)
             if job.state == "queued":
                 job = replace(job, state="canceled", finished_at=_now())
-                self._prune()
             elif job.state == "running":
                 job = replace(job, cancel_asked=True)
             elif job.state != "canceled":
                 raise UsageError(f"job {job_id} has {job.state} already", code="job-state")
             self._files.put(job)
+            self._prune()
         return job
 
     def retry(self, job_id: str) -> Job:
