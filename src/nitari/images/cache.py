@@ -12,7 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from nitari.disk import ABANDONED_S, TEMPORARY, FoundFile, Usage, find_files, write_whole
-from nitari.disk import ABANDONED_S, TEMPORARY, write_whole
 from nitari.errors import UsageError
 from nitari.images.base import ImageSource, NotModified, Original, Validators
 
@@ -28,7 +27,8 @@ _log = logging.getLogger(__name__)
 class OriginalsCache:
     """Files named by the SHA-256 of their content, in two levels of folders. Safe for several threads and processes.
 
-    There is a whole file or none, and what was put outlives a power cut. Reads check the digest: a file that was damaged later is deleted, as if it had never been there.
+    There is a whole file or none, and what was put outlives a power cut. Reads check the digest: a file that was
+    damaged later is deleted, as if it had never been there.
 
     Args:
         folder: Made on the first write.
@@ -60,7 +60,7 @@ class OriginalsCache:
         path = self._path(original.digest)
         try:
             if path.stat().st_size == len(original.data):
-                os.utime(path)  # so that it is not pruned before what refers to it is written
+                _use(path)
                 return
         except OSError:
             pass  # not there yet

@@ -139,19 +139,6 @@ def test_a_pruning_that_was_killed(tmp_path: Path) -> None:
     assert cache.usage() == Usage(1, 4)
 
 
-def test_prune_leaves_what_was_just_put(tmp_path: Path) -> None:
-    """An upload whose item is about to be written stays, one that was put again too; an hour later it may go."""
-    cache, kept = OriginalsCache(tmp_path), original(b"a")
-    cache.put(kept)
-    assert cache.prune(()) == Usage(0, 0)
-    (path,) = (path for path in tmp_path.rglob("*") if path.is_file())
-    os.utime(path, (time.time() - 10_000,) * 2)
-    cache.put(kept)
-    assert cache.prune(()) == Usage(0, 0)
-    os.utime(path, (time.time() - 10_000,) * 2)
-    assert cache.prune(()) == Usage(1, 1)
-
-
 def test_many_writers(tmp_path: Path) -> None:
     """Threads that write the same originals at once leave each whole, once."""
     cache, kept = OriginalsCache(tmp_path), [original(bytes([i]) * 1000) for i in range(8)]
