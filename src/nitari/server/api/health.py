@@ -76,6 +76,6 @@ def _reading(api: Api) -> Reading:
         items=stats.items,
         keys=stats.keys,
         seq=stats.seq,
-        waiting=api.work.waiting,
+        waiting=api.work.waiting + api.edits.waiting,
         jobs=Counter(job.state for job in api.services.jobs.list()),
     )
