@@ -1,0 +1,232 @@
+/** The page: what is searched for, what came of it, and the views that show both. */
+
+import * as api from "./api.js";
+import { announce } from "./dom.js";
+import { chooseLanguage, language, t, useLanguage } from "./i18n/index.js";
+import { listenForPhotos } from "./intake.js";
+import { addPhoto, photoOf } from "./photos.js";
+import { announceResults } from "./results.js";
+import { searches } from "./search.js";
+import { askForToken, ensureSession } from "./session.js";
+import { shell } from "./shell.js";
+import { emptyState, fromParams, toParams } from "./state.js";
+import { toast } from "./toast.js";
+
+const app = {
+  state: emptyState(),
+  collection: null,
+  answer: null,
+  nearest: null,
+  status: "idle",
+  error: null,
+  busy: null,
+  loadingMore: false,
+  pages: 0,
+  answers: 0,
+  roundTrip: 0,
+  currency: undefined,
+  known: new Map(),
+  change, loadMore, searchPhoto, searchItem, searchUrl, taste, home, retry, setLanguage,
+};
+const running = searches();
+let views = null;
+let timer = 0;
+
+/**
+ * Change what is searched for.
+ *
+ * @param {Partial<import("./state.js").State>} patch
+ * @param {{push?: boolean, focus?: string|null}} [how] `push: false` changes the present history entry.
+ */
+function change(patch, { push = true, focus = null } = {}) {
+  app.state = { ...app.state, ...patch };
+  writeAddress(push);
+  search({ focus });
+}
+
+function begin(question) {
+  const before = app.state;
+  app.state = { ...emptyState(), filters: before.filters, minScore: before.minScore, group: before.group, question };
+  app.answer = null;
+  writeAddress(true);
+  scrollTo({ top: 0 });
+  search({ focus: "results" });
+}
+
+async function searchPhoto(file) {
+  const most = app.collection?.limits.max_body_bytes;
+  const key = await addPhoto(file);
+  if (most && photoOf(key).blob.size > most) return toast(t("photo.large", { mb: Math.floor(most / 2 ** 20) }));
+  begin({ kind: "photo", key });
+}
+
+function searchItem(item) {
+  remember([item]);
+  begin({ kind: "item", id: item.item_id });
+}
+
+function searchUrl(url) {
+  begin({ kind: "url", url });
+}
+
+function home() {
+  running.abort();
+  Object.assign(app, { state: emptyState(), answer: null, status: "idle", error: null, busy: null });
+  writeAddress(true);
+  views.show();
+  scrollTo({ top: 0 });
+  views.focus("start");
+}
+
+/** Like or dislike a product, or take that back. One cannot be both. */
+function taste(kind, { item_id: id }) {
+  const other = kind === "liked" ? "disliked" : "liked";
+  const on = !app.state[kind].includes(id);
+  change({
+    [kind]: on ? [...app.state[kind], id] : app.state[kind].filter((one) => one !== id),
+    [other]: app.state[other].filter((one) => one !== id),
+  });
+}
+
+function retry() {
+  search({ focus: "results" });
+}
+
+/** Ask the server, and show what it says; clicks that follow each other quickly are one question. */
+function search({ focus = null } = {}) {
+  clearTimeout(timer);
+  if (!app.state.question) {
+    running.abort();
+    Object.assign(app, { answer: null, status: "idle", error: null, busy: null });
+    return views.show();
+  }
+  Object.assign(app, { status: "loading", error: null, busy: null, loadingMore: false, pages: 1, nearest: null });
+  views.show();
+  if (focus) views.focus(focus);
+  timer = setTimeout(ask, app.answer ? 60 : 0);
+}
+
+async function ask() {
+  const { state } = app;
+  try {
+    const { answer, roundTrip } = await running.run(state, { facets: app.collection.facets, onBusy });
+    remember(answer.hits);
+    app.currency = answer.hits.map(({ attributes }) => attributes.price_currency).find((code) => typeof code === "string") ?? app.currency;
+    Object.assign(app, { answer, roundTrip, status: "ready", busy: null, answers: app.answers + 1 });
+    if (answer.hits.length === 0 && answer.total > 0 && state.minScore > 0) app.nearest = await nearestMiss(state);
+    views.show();
+    announceResults(app);
+  } catch (error) {
+    await failed(error);
+  }
+}
+
+/** The best product below the threshold: how far off the nothing is. */
+async function nearestMiss(state) {
+  const { answer } = await running.run({ ...state, minScore: 0 }, { k: 1, onBusy });
+  return answer.hits[0] ?? null;
+}
+
+async function loadMore() {
+  if (app.loadingMore || app.status !== "ready" || !app.answer.more) return;
+  app.loadingMore = true;
+  views.show();
+  const before = app.answer;
+  try {
+    const { answer } = await running.run(app.state, { offset: before.hits.length, onBusy });
+    remember(answer.hits);
+    // The catalog may have changed between two pages: what has moved down is not shown twice.
+    const seen = new Set(before.hits.map(({ item_id }) => item_id));
+    const fresh = answer.hits.filter(({ item_id }) => !seen.has(item_id));
+    Object.assign(app, { answer: { ...before, hits: [...before.hits, ...fresh], more: answer.more }, loadingMore: false, busy: null, pages: app.pages + 1 });
+    views.show();
+    announce(t("results.loaded", { n: fresh.length }));
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    app.loadingMore = false;
+    // Further pages do not come by themselves any more; the button asks again.
+    app.pages = Infinity;
+    views.show();
+    toast(error.kind === "offline" ? t("offline.title") : error.detail);
+  }
+}
+
+function onBusy(seconds) {
+  app.busy = seconds;
+  views.show();
+}
+
+async function failed(error) {
+  if (error.name === "AbortError") return;
+  if (!(error instanceof api.ApiError)) throw error;
+  if (error.kind === "token") {
+    await askForToken();
+    return search();
+  }
+  Object.assign(app, { status: "error", error, answer: null, busy: null });
+  views.show();
+}
+
+function remember(items) {
+  for (const item of items) app.known.set(item.item_id, item);
+}
+
+/** The address, and beside it in the history the photo that no address can hold. */
+function writeAddress(push) {
+  const params = toParams(app.state);
+  const asked = new URLSearchParams(location.search).get("lang");
+  if (asked) params.set("lang", language());
+  const query = String(params);
+  const { question } = app.state;
+  const entry = { photo: question?.kind === "photo" ? question.key : null };
+  history[push ? "pushState" : "replaceState"](entry, "", query ? `?${query}` : location.pathname);
+}
+
+function readAddress() {
+  const key = history.state?.photo ?? null;
+  const lost = key !== null && !photoOf(key);
+  app.state = fromParams(new URLSearchParams(location.search), lost ? null : key);
+  if (lost) toast(t("photo.lost"));
+}
+
+function setLanguage(code) {
+  useLanguage(code, { store: true });
+  const params = new URLSearchParams(location.search);
+  if (params.has("lang")) params.set("lang", code);
+  history.replaceState(history.state, "", params.size ? `?${params}` : location.pathname);
+  views.rebuild();
+}
+
+async function start() {
+  chooseLanguage(new URLSearchParams(location.search).get("lang"));
+  views = shell(app);
+  views.waiting();
+  try {
+    await ensureSession();
+    app.collection = await api.collection();
+  } catch (error) {
+    if (!(error instanceof api.ApiError)) throw error;
+    if (error.kind === "token") await askForToken().then(start);
+    else views.failed(error, start);
+    return;
+  }
+  views.rebuild();
+  readAddress();
+  if (app.state.question) search();
+  else views.show();
+}
+
+addEventListener("popstate", () => {
+  if (!app.collection) return;
+  const before = JSON.stringify(app.state.question);
+  readAddress();
+  if (JSON.stringify(app.state.question) !== before) app.answer = null;
+  search();
+});
+addEventListener("online", () => app.error?.kind === "offline" && app.state.question && retry());
+listenForPhotos({
+  onPhoto: (file) => app.collection && searchPhoto(file),
+  onLink: (url) => app.collection && searchUrl(url),
+  onRefused: () => toast(t("photo.refused")),
+});
+start();
