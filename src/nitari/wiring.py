@@ -358,7 +358,8 @@ def _sources(settings: Settings) -> Callable[[str | None], ImageSource]:
         originals = open_originals(settings)
         web = CachingSource(_web_source(settings), originals)
         files = FileSource(Path(image_base), max_bytes=settings.images.max_bytes) if image_base else None
-        return LinkSource(web=web, files=files, uploads=UploadSource(originals))
+        uploads = UploadSource(originals, max_bytes=settings.images.max_bytes)
+        return LinkSource(web=web, files=files, uploads=uploads)
 
     return source
 

@@ -1,4 +1,4 @@
-"""The contract of image sources, for files, for the web, and for both behind their wrappers."""
+"""The contract of image sources, for files, for the web, for uploads, and for all behind their wrappers."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from nitari.images.cache import CachingSource, OriginalsCache
 from nitari.images.files import FileSource
 from nitari.images.http import HttpSource
 from nitari.images.links import LinkSource
+from nitari.images.uploads import UploadSource
 from support.web import Answer, running_web
 
 CAP = 100_000
@@ -50,13 +51,29 @@ def _file_case(folder: Path) -> Case:
     return Case(FileSource(feed, max_bytes=CAP), put, "missing.jpg", "../secret.jpg")
 
 
-@pytest.fixture(params=["files", "http", "cached-http", "links-to-files", "links-to-web"])
+def _upload_case(folder: Path) -> Case:
+    originals = OriginalsCache(folder / "originals")
+
+    def put(_name: str, data: bytes) -> str:
+        original = Original(data, hashlib.sha256(data).hexdigest())
+        originals.put(original)
+        return f"upload:{original.digest}"
+
+    nowhere = FileSource(folder)
+    source = LinkSource(web=nowhere, files=None, uploads=UploadSource(originals, max_bytes=CAP))
+    return Case(source, put, f"upload:{'0' * 64}", "file:///secret.jpg")
+
+
+@pytest.fixture(params=["files", "http", "cached-http", "links-to-files", "links-to-web", "links-to-uploads"])
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
     """Every adapter of the port."""
     kind = str(request.param)
     files = _file_case(tmp_path)
     if kind == "files":
         yield files
+        return
+    if kind == "links-to-uploads":
+        yield _upload_case(tmp_path)
         return
     with running_web() as web:
         http = HttpSource(allow_private=True, retries=0, timeout_s=5, max_bytes=CAP)
@@ -106,7 +123,7 @@ def test_missing(case: Case) -> None:
     """A photo that is not there is a ``FetchError`` with code, remedy and the link."""
     with pytest.raises(FetchError) as caught:
         case.source.fetch(case.missing)
-    assert caught.value.code in ("file-missing", "http-404")
+    assert caught.value.code in ("file-missing", "http-404", "upload-missing")
     assert case.missing in caught.value.message
     assert caught.value.remedy
 

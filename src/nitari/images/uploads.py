@@ -15,16 +15,19 @@ class UploadSource:
 
     Args:
         originals: Where they are kept.
+        max_bytes: Largest file, bytes.
     """
 
-    def __init__(self, originals: Originals) -> None:
+    def __init__(self, originals: Originals, *, max_bytes: int = 32 * 2**20) -> None:
         self._originals = originals
+        self._max_bytes = max_bytes
 
     def fetch(self, link: str, *, known: Validators | None = None) -> Original | NotModified:
         """The photo with the digest that the link names; never ``NotModified``.
 
         Raises:
-            FetchError: ``upload-link`` for a link that names no digest; ``upload-missing`` where no such photo is kept.
+            FetchError: ``upload-link`` for a link that names no digest; ``upload-missing`` where no such photo is kept;
+                ``too-many-bytes``.
         """
         match = _LINK.fullmatch(link)
         if match is None:
@@ -36,9 +39,15 @@ class UploadSource:
         data = self._originals.get(match[1])
         if data is None:
             raise FetchError(
-                f"uploaded photo {match[1][:16]}... is not kept here (any more)",
+                f"image link {shown(link)} names an uploaded photo that is not kept here (any more)",
                 remedy="upload the photo again with the item",
                 code="upload-missing",
+            )
+        if len(data) > self._max_bytes:
+            raise FetchError(
+                f"uploaded photo {shown(link)} has {len(data):,} bytes, at most {self._max_bytes:,} are allowed",
+                remedy="make the photo smaller, or raise images.max_bytes",
+                code="too-many-bytes",
             )
         return Original(data=data, digest=match[1])
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nitari.catalog.base import FeedRow
-from nitari.catalog.feed import RecordFeed, SeenIds, open_feed
+from nitari.catalog.feed import RecordFeed, SeenIds, UploadedFeed, open_feed
 from nitari.catalog.feeds.folder import FolderFeed
 from nitari.errors import FeedError, UsageError
 from support.bad_feeds import CUT_OFF, FEEDS, ROWS, BadFeed
@@ -212,3 +212,26 @@ def test_open_feed_knows_records(tmp_path: Path) -> None:
     """A file is a feed of records."""
     (tmp_path / "x.csv").write_text(FEED)
     assert isinstance(open_feed(tmp_path / "x.csv"), RecordFeed)
+
+
+def test_an_uploaded_feed_has_no_folder(tmp_path: Path) -> None:
+    """Whatever lies beside the file, its links are relative to nothing; it is called as the client calls it."""
+    path = tmp_path / "0123.feed.csv"
+    path.write_text(FEED)
+    feed = UploadedFeed(path, name="shop.csv", feed_id="upload:shop.csv")
+    assert (feed.image_base, feed.feed_id) == (None, "upload:shop.csv")
+    assert [item.item_id for item in read(feed)[0]] == ["a"]
+
+
+@pytest.mark.parametrize("text", ["", "nonsense\n", '{"id": "a", "image_link": "a.jpg"}\n{"id'])
+def test_an_uploaded_feeds_errors_do_not_tell_where_it_is_kept(tmp_path: Path, text: str) -> None:
+    """They name the client's file."""
+    path = tmp_path / "0123.feed"
+    path.write_text(text)
+    try:
+        _, rejections = read(UploadedFeed(path, name="shop.csv", feed_id=None))
+        messages = [rejection.reason for rejection in rejections]
+    except FeedError as exc:
+        messages = [exc.message + exc.remedy]
+    assert messages
+    assert all(str(tmp_path) not in message for message in messages)

@@ -269,7 +269,7 @@ def test_batches_are_bounded_transactions(bench: Bench) -> None:
         max_size=12,
     )
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_batch_is_as_its_operations_one_by_one(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, tuple[str, int] | None]]
 ) -> None:

@@ -11,10 +11,9 @@ import pytest
 
 from nitari.catalog.base import ChangeKind, FeedRow
 from nitari.catalog.sql import SqlCatalog
-from nitari.errors import FeedError, SyncRefusedError
+from nitari.errors import DependencyError, FeedError, NitariError, SyncRefusedError
 from nitari.images.base import ImageSource
 from nitari.images.files import FileSource
-from nitari.ingest.edit import delete_items
 from nitari.ingest.worker import ImportReport, Ingester
 from nitari.types import Item, Rejection
 from support.extraction import text_extractor
@@ -192,12 +191,13 @@ def test_sync_without_a_change_of_mind(bench: Bench) -> None:
         bench.run(*rows, Rejection("bad-row", "ragged", location="line 11"), sync=True)
 
 
-def test_feed_that_breaks_off_keeps_what_came_before(bench: Bench) -> None:
+@pytest.mark.parametrize("error", [FeedError("truncated"), DependencyError("truncated")], ids=["feed", "database"])
+def test_feed_that_breaks_off_keeps_what_came_before(bench: Bench, error: NitariError) -> None:
     """Rows before the fault are committed, rejections of earlier runs are not forgotten, nothing is deleted."""
     bench.run(bench.row("gone", "x"), bench.row("bad"))
     rows = [bench.row(f"{n}", f"photo {n}") for n in range(5)]
-    with pytest.raises(FeedError, match="truncated"):
-        bench.run(*rows, FeedError("truncated"), sync=True)
+    with pytest.raises(type(error), match="truncated"):
+        bench.run(*rows, error, sync=True)
     assert bench.catalog.stats().items == 6
     assert [rejection.item_id for rejection in bench.rejections()] == ["bad"]
 
@@ -218,11 +218,3 @@ def test_interruption_commits_what_was_finished(bench: Bench) -> None:
     assert 6 <= counts[-1] <= there < 40
     report = bench.run(*rows)
     assert (report.unchanged, report.indexed) == (there, 40 - there)
-
-
-def test_delete_names_what_was_there(bench: Bench) -> None:
-    """Unknown ids are told apart, duplicates count once."""
-    bench.run(bench.row("a", "photo"))
-    collection = text_extractor().collection
-    assert delete_items(bench.catalog, ["a", "a", "nope"], collection=collection) == ("a",)
-    assert bench.catalog.get("a") is None
