@@ -18,7 +18,7 @@ from support.rigged import Rigging
 from support.server import FAST, PATIENCE_S, Server, serving
 
 API = "/v1/collections/default"
-MAX_BODY = 4_000_000
+MAX_BODY = 12_000_000
 # A decoded 100-megapixel photo is 300 MB; a bomb that got past the caps would be several gigabytes.
 MAX_RSS_MB = 1200
 OURS = ("Traceback", "site-packages", str(Path(nitari.__file__).parent), "sqlite3", "sqlalchemy")

@@ -79,7 +79,11 @@ class PhotoReader:
         if self._source is None:
             raise UsageError("this searcher does not fetch photos from links", remedy="send the photo itself")
         if not url.lower().startswith(("http://", "https://")):
-            raise UsageError(f"url is {url[:80]!r}; expected a link that starts with http:// or https://")
+            raise UsageError(
+                f"url is {url[:80]!r}; expected a link that starts with http:// or https://",
+                remedy="link to the photo with http or https, or send the photo itself",
+                code="blocked-scheme",
+            )
         fetched = self._source.fetch(url)
         if not isinstance(fetched, Original):
             raise AssertionError("a source answers NotModified only to a conditional fetch")

@@ -68,7 +68,10 @@ class Query:
         if not 1 <= self.k <= MAX_K:
             raise UsageError(f"k is {self.k}; it must be 1-{MAX_K}")
         if self.offset < 0 or self.offset + self.k > MAX_WINDOW:
-            raise UsageError(f"offset {self.offset} with k {self.k} is outside 0-{MAX_WINDOW}")
+            raise UsageError(
+                f"offset {self.offset} with k {self.k} is outside 0-{MAX_WINDOW}",
+                remedy="narrow the search by a filter in place of paging on",
+            )
         if self.min_score is not None and not 0.0 <= self.min_score <= 1.0:
             raise UsageError(f"min_score is {self.min_score}; it must be 0-1")
         if self.region not in ("auto", "whole", "largest") and not isinstance(self.region, Box):
