@@ -18,14 +18,16 @@ class FieldsFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line, and the stack where there is one."""
         at = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        message = json.dumps(record.getMessage(), ensure_ascii=False)[1:-1]
-        fields = "".join(
-            f" {name}={json.dumps(value, ensure_ascii=False, default=str)}"
-            for name, value in vars(record).items()
-            if name not in _STANDARD
-        )
+        message = _quoted(record.getMessage())[1:-1]
+        fields = "".join(f" {name}={_quoted(value)}" for name, value in vars(record).items() if name not in _STANDARD)
         line = f"{at} {record.levelname} {record.name} {message}{fields}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _quoted(value: object) -> str:
+    """JSON, with escapes for what a terminal would act on, and letters of every script as they are."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def log_to_stderr() -> None:

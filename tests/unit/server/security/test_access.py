@@ -26,6 +26,7 @@ ALWAYS_OPEN = [
 SEARCHING = [
     ("GET", "/v1/collections"),
     ("GET", C),
+    ("GET", f"{C}/items"),
     ("GET", f"{C}/items/a/b c\n/d"),
     ("GET", f"{C}/photos/x"),
     ("GET", f"{C}/query-photos/x"),
