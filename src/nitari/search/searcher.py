@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nitari.errors import UsageError
 from nitari.extract import Extractor, unit
@@ -30,6 +31,8 @@ from nitari.types import Answer, Box, Detection, FloatArray, Hit, Region
 # so many answers of at most so many neighbors are kept, 12 bytes a neighbor.
 _REMEMBERED_ITEMS = 8192
 _NEIGHBORS = 128
+# Items looked at for each one that a sample wants.
+_LOOKED_AT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,22 @@ class Searcher:
             facets = self._counts.facets(holding, wanted, names, limit=limit)
             return Counted(facets, self._counts.total(holding, wanted), holding.seq)
 
+    def sample(self, count: int) -> tuple[str, ...]:
+        """Ids of a few items to show what there is: spread evenly over the catalog, each of another group.
+
+        Args:
+            count: How many at most; fewer come where there are not as many groups. The same ones come as long as the
+                catalog stays as it is.
+        """
+        with self._gallery.reading() as holding:
+            items = holding.items
+            alive = np.flatnonzero(items.alive)
+            # More than are wanted are looked at, as a style's colors and sizes often stand side by side in a feed.
+            looked_at = alive[_evenly(alive.size, _LOOKED_AT * count)].astype(np.int32)
+            _, firsts = np.unique(items.columns.groups(looked_at), return_index=True)
+            others = looked_at[np.sort(firsts)]
+            return tuple(items.item_id(int(ordinal)) for ordinal in others[_evenly(others.size, count)])
+
     def refresh(self) -> int:
         """Catch up with the catalog's change log. Returns how many changed items were read again."""
         return self._gallery.refresh()
@@ -278,6 +297,11 @@ class Searcher:
         if ordinal is None:
             raise self._gallery.explain_missing(item_id)
         return ordinal
+
+
+def _evenly(size: int, count: int) -> NDArray[np.int64]:
+    """Up to ``count`` places among ``size``, at even distances: int64, ascending."""
+    return np.arange(min(size, count), dtype=np.int64) * size // max(1, min(size, count))
 
 
 def blank_photo() -> bytes:

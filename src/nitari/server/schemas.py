@@ -20,6 +20,7 @@ MAX_DIM = 65_536
 MAX_IMAGES = 32
 MAX_ATTRIBUTES = 256
 MAX_BATCH = 1000
+MAX_SAMPLE = 100
 MAX_TEXT = 10_000
 
 ItemId = Annotated[str, Field(min_length=1, max_length=512, examples=["24-mb01"])]
@@ -302,6 +303,12 @@ class ItemModel(BaseModel):
     images: list[ItemImageModel] = Field(description="The usable ones.")
     attributes: dict[str, AnyAttribute]
     seq: int = Field(description="The catalog change that last touched it.")
+
+
+class ItemsModel(BaseModel):
+    """A few items, to show what there is."""
+
+    items: list[ItemModel]
 
 
 EditStatus: TypeAlias = Literal["created", "replaced", "unchanged", "rejected", "deleted", "absent"]

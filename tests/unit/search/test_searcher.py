@@ -470,6 +470,21 @@ def test_stats_and_attributes(shop: Open) -> None:
     }
 
 
+def test_sample(shop: Open) -> None:
+    """A few items of different groups come from all over the catalog, the same ones each time."""
+    searcher = shop(*_items(20))
+    few = searcher.sample(5)
+    assert few == searcher.sample(5)
+    assert len({int(item_id[1:]) % 7 for item_id in few}) == len(few) == 5
+    assert len(searcher.sample(100)) == 7
+    assert list(few) == sorted(few)
+
+
+def test_sample_of_nothing(shop: Open) -> None:
+    """An empty catalog has nothing to show."""
+    assert shop().sample(5) == ()
+
+
 def test_closes_what_it_has(tmp_path: Path) -> None:
     """As a context manager it closes gallery and source."""
     catalog = open_catalog(tmp_path)

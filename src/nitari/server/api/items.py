@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from nitari.errors import NitariError, NotFoundError
 from nitari.ingest.edit import Edited
@@ -15,12 +15,14 @@ from nitari.server.api.common import COLLECTION, Collection, ItemId, json_respon
 from nitari.server.body import FORM, JSON, Body
 from nitari.server.context import Api
 from nitari.server.schemas import (
+    MAX_SAMPLE,
     BatchBody,
     BatchModel,
     EditModel,
     FieldProblem,
     ItemBody,
     ItemModel,
+    ItemsModel,
     Problem,
 )
 
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 ITEM = "/items/{item_id:path}"
+Limit = Annotated[int, Query(description="How many at most.", ge=1, le=MAX_SAMPLE)]
 
 
 def router(api: Api) -> APIRouter:
@@ -52,6 +55,11 @@ def router(api: Api) -> APIRouter:
             raise _absent(item_id)
         return present.encode(present.item(found, collection=name))
 
+    def few(limit: int) -> bytes:
+        # One that was deleted a moment ago is left out.
+        found = filter(None, map(catalog.get, searcher.sample(limit)))
+        return present.encode({"items": [present.item(one, collection=name) for one in found]})
+
     def put(item_id: str, body: Body) -> Response:
         draft = requests.draft_of(item_id, body)
         edited = seen(lambda: editor.put(draft))
@@ -74,6 +82,18 @@ def router(api: Api) -> APIRouter:
             api.metrics.edit(edited.result)
         seq = max((edited.seq for edited in results), default=0) or catalog.seq()
         return json_response(present.encode(present.batch(results, seq=seq)))
+
+    @routes.get(
+        "/items",
+        operation_id="sampleItems",
+        summary="A few items, to show what there is",
+        response_class=Response,
+        responses=openapi.answers(ItemsModel, {"items": [examples.ITEM]}, failing=(404, 422, 503)),
+    )
+    async def sample_items(c: Collection, limit: Limit = 12) -> Response:
+        """Spread evenly over the catalog, each of another group; the same ones until the catalog changes."""
+        api.check_collection(c)
+        return json_response(await api.work.run(few, limit))
 
     @routes.post(
         "/items:batch",

@@ -21,7 +21,9 @@ _OPEN = {
 }
 # What a shop's public page needs. An id may hold slashes; nothing but reading lies behind GET.
 _OPEN_SEARCH = {
-    "GET": re.compile(rf"/v1/collections|{_COLLECTION}|{_COLLECTION}/(?:items|photos|query-photos)/.+", re.DOTALL),
+    "GET": re.compile(
+        rf"/v1/collections|{_COLLECTION}|{_COLLECTION}/items|{_COLLECTION}/(?:items|photos|query-photos)/.+", re.DOTALL
+    ),
     "POST": re.compile(rf"{_COLLECTION}/(?:search|detect|recommend|facets|query-photos)"),
     "DELETE": re.compile(rf"{_COLLECTION}/query-photos/[^/]+"),  # whoever has the link may end it
 }
