@@ -101,7 +101,7 @@ def test_a_feed_at_a_url(services: Services, web: Web) -> None:
     assert (job.state, job.progress.indexed, job.progress.rejected) == ("succeeded", 1, 2)
     codes = {rejection.item_id: rejection.code for _, rejection in services.catalog.rejections()}
     assert codes == {"b": "http-404", "c": "blocked-scheme"}
-    assert web.paths[-1] == "/etc/passwd"
+    assert "/etc/passwd" in web.paths
     again = finished(services, ImportRequest(url, feed_id="shop"))
     assert again.progress is not None
     assert again.progress.unchanged == 1

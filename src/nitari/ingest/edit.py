@@ -31,6 +31,8 @@ ROUND = 64
 """Most operations in one transaction."""
 TRIES = 3
 """How often photos are looked at before an edit gives way to others that keep deleting what it builds on."""
+PHOTOS_AT_ONCE = 4
+"""Photos of one item fetched at a time: a client waits for the slowest host, not for the sum of all."""
 MAX_LINK = 4096
 _LINK = re.compile(rf"(?i:https?)://[^\s/?#]\S*|{UPLOAD}[0-9a-f]{{64}}")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -261,7 +263,13 @@ class Editor:
         source = _Uploaded(put.uploads, self._source) if put.uploads else self._source
         try:
             plan = self._examiner.examine(
-                put.item, feed_id=None, location=None, known=known, source=source, refetch=put.refetch
+                put.item,
+                feed_id=None,
+                location=None,
+                known=known,
+                source=source,
+                refetch=put.refetch,
+                at_once=PHOTOS_AT_ONCE,
             )
             rejected = {rejection.image_link for rejection in plan.rejections}
             for link, data in put.uploads.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from nitari.catalog.base import Catalog, ImagePut, KnownImage, KnownItem, PhotoFeatures, StoredRegion, StoredView
 from nitari.errors import DataError
@@ -35,6 +36,7 @@ class Examiner:
         known: KnownItem | None,
         source: ImageSource,
         refetch: bool = True,
+        at_once: int = 1,
     ) -> ItemPlan:
         """Look at every photo of ``item`` and decide what to write (see ``plan.py``).
 
@@ -45,12 +47,18 @@ class Examiner:
             known: What the catalog has of it, if anything.
             source: Where its links lead.
             refetch: Whether to look again at photos that are stored for this item and link already.
+            at_once: Photos of this item fetched at a time.
         """
         before = {image.link: image for image in known.images} if known else {}
-        photos: list[Usable | Unusable] = []
-        for link in item.image_links:
-            old = before.get(link)
-            photos.append(self._look(link, old, source) if old is None or refetch else _same(old))
+        kept = {} if refetch else before
+        wanted = [link for link in item.image_links if link not in kept]
+        if at_once > 1 and len(wanted) > 1:
+            with ThreadPoolExecutor(min(at_once, len(wanted)), thread_name_prefix="nitari-photo") as pool:
+                looked = list(pool.map(lambda link: self._look(link, before.get(link), source), wanted))
+        else:
+            looked = [self._look(link, before.get(link), source) for link in wanted]
+        found = dict(zip(wanted, looked, strict=True))
+        photos = [_same(kept[link]) if link in kept else found[link] for link in item.image_links]
         return plan_item(item, feed_id=feed_id, location=location, known=known, photos=photos)
 
     def _look(self, link: str, old: KnownImage | None, source: ImageSource) -> Usable | Unusable:

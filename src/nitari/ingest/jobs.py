@@ -133,8 +133,10 @@ class Jobs:
 
         Raises:
             NotFoundError: there is none of this id.
+            DependencyError: the folder cannot be read.
         """
-        job = self._files.get(job_id)
+        with self._translating():
+            job = self._files.get(job_id)
         if job is None:
             raise NotFoundError(f"job {job_id[:64]!r} is not here", remedy="list the jobs", code="job-not-found")
         return job
@@ -277,16 +279,19 @@ class Jobs:
     @contextmanager
     def _changing(self) -> Iterator[None]:
         """Alone among all threads and processes, for as long as it takes to read and write a few small files."""
-        with self._mutex:
-            try:
-                with self._lock:
-                    yield
-            except OSError as exc:
-                raise DependencyError(
-                    f"the jobs in {Path(self._lock.lock_file).parent} cannot be read and written: {exc}",
-                    remedy="see that the home folder's disk has room and can be written",
-                    code="jobs-failed",
-                ) from exc
+        with self._mutex, self._translating(), self._lock:
+            yield
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            raise DependencyError(
+                f"the jobs in {Path(self._lock.lock_file).parent} cannot be read and written: {exc}",
+                remedy="see that the home folder's disk has room and can be written",
+                code="jobs-failed",
+            ) from exc
 
 
 class _Running:

@@ -159,6 +159,23 @@ def test_only_new_photos_are_fetched(bench: Bench) -> None:
     assert bench.photos("x") == [C, A]
 
 
+def test_photos_of_an_item_are_fetched_side_by_side(bench: Bench) -> None:
+    """Several at a time, and yet in their order."""
+    links = tuple(f"https://shop.example/{n}.jpg" for n in range(9))
+    bench.web.photos.update({link: link.encode() for link in links})
+    together = threading.Barrier(2, timeout=60)
+    fetch = bench.web.fetch
+
+    def meet(link: str, *, known: Validators | None = None) -> Original | NotModified:
+        if link in links[:2]:
+            together.wait()
+        return fetch(link, known=known)
+
+    bench.web.fetch = meet  # type: ignore[method-assign]
+    bench.editor.put(Draft("x", image_links=links))
+    assert bench.photos("x") == list(links)
+
+
 def test_uploads_come_first_and_are_kept(bench: Bench) -> None:
     """They get links by digest, durable with the item, and can be named later without their bytes."""
     edited = bench.editor.put(Draft("x", image_links=(A,), uploads=(b"one", b"two", b"one")))
