@@ -126,3 +126,11 @@ def test_keys_without_an_item_are_passed_over() -> None:
     assert len(found) == 1
     allowed = holding.allowed(parse_filter({"color": "red"}))
     assert allowed.mask(np.asarray([0, 99])).tolist() == [True, False]
+
+
+@given(st.integers(1, 10_000_000))
+def test_rounds_up_a_little(number: int) -> None:
+    """An index is asked for at most a quarter more than is needed, in few different numbers."""
+    rounded = nearest_module._rounded(number)
+    assert number <= rounded <= 1.25 * number
+    assert nearest_module._rounded(rounded) == rounded
