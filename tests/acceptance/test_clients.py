@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +25,7 @@ from nitari.client import (
     PutOperation,
 )
 from nitari.errors import DataError, UsageError
+from nitari.server.app import openapi_document
 from support.server import FAST, Server, run_cli, serving
 from support.shop import make_shop
 
@@ -64,6 +67,7 @@ def test_what_there_is(client: Client) -> None:
     collection = client.collection()
     assert client.collections() == [collection.name]
     assert "color" in {attribute.name for attribute in collection.attributes}
+    assert len(client.sample_items(limit=3)) == 3
     assert "nitari_stage_seconds" in client.metrics()
 
 
@@ -141,6 +145,23 @@ def test_mistakes(client: Client, shop: Shop) -> None:
     assert denied.value.status == 401
 
 
+def test_python_page(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything that docs/how-to/python-client.md shows runs, from top to bottom."""
+    page = (ROOT / "docs" / "how-to" / "python-client.md").read_text("utf-8")
+    code = "\n".join(re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
+    shutil.copy(shop.photo, tmp_path / "photo.jpg")
+    (tmp_path / "feed.csv").write_text("id,title,image_link\nmd-1,One,http://127.0.0.1:9/x.jpg\n")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(code.replace('"http://127.0.0.1:8321"', f'"{shop.server.url}", token="{TOKEN}"'), names)  # noqa: S102  # ours
+    assert names["best"].item_id == ITEM
+    assert not names["failed"]
+    assert names["done"].state == "succeeded"
+    with Client(shop.server.url, token=TOKEN) as client:
+        added = [DeleteOperation(op="delete", item_id=f"shirt-{number}") for number in range(200)]
+        assert {edit.result for edit in client.edit_items(added)} == {"deleted"}
+
+
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory, missing: Callable[[str], None]) -> Path:
     """A copy of the TypeScript package with what its lock file pins installed."""
@@ -171,14 +192,27 @@ def test_typescript_client(package: Path, shop: Shop) -> None:
 
 
 def test_typescript_types_are_current(package: Path) -> None:
-    """src/schema.ts is what the OpenAPI document makes, which tests/unit/test_docs.py holds to the code."""
+    """src/schema.ts is what `npm run generate` makes of the API as it is now."""
     document = package.parent.parent / "docs" / "reference" / "openapi.json"
     document.parent.mkdir(parents=True)
-    shutil.copy(ROOT / "docs" / "reference" / "openapi.json", document)
+    document.write_text(json.dumps(openapi_document(), sort_keys=True), "utf-8")
     done = npm_run(package, "run", "generate")
     assert done.returncode == 0, done.stderr
     made = (package / "src" / "schema.ts").read_text("utf-8")
-    assert made == (PACKAGE / "src" / "schema.ts").read_text("utf-8"), "run `npm run generate` in clients/typescript"
+    kept = (PACKAGE / "src" / "schema.ts").read_text("utf-8")
+    assert made == kept, "run scripts/reference.py, then `npm run generate` in clients/typescript"
+
+
+def test_typescript_client_has_every_route() -> None:
+    """What the API can do, it can do; health and figures for operators, and the page's sign-in, are the exceptions."""
+    code = (PACKAGE / "src" / "index.ts").read_text("utf-8")
+    routes = {(method.upper(), path) for path, found in openapi_document()["paths"].items() for method in found}
+    asked = {(method, path) for method, path in routes if f'http.{method}("{path}"' in code}
+    assert routes - asked == {
+        *(("GET", path) for path in ("/livez", "/metrics", "/session")),
+        ("POST", "/session"),
+        ("DELETE", "/session"),
+    }
 
 
 def test_typescript_lock_names_no_registry() -> None:

@@ -33,7 +33,7 @@ export interface ClientOptions extends TransportOptions {
   /** Where the server is, such as `http://127.0.0.1:8321`. */
   baseUrl: string;
   /** The server's token, if it has one. Never put it into a page that others open. */
-  token?: string;
+  token?: string | undefined;
   /** A collection's name or an alias. Default: the server's own. */
   collection?: string;
 }
@@ -93,6 +93,10 @@ export function createClient({ baseUrl, token, collection = "default", ...transp
     /** An item as the catalog has it. */
     getItem: (item_id: string) =>
       take(http.GET("/v1/collections/{c}/items/{item_id}", { params: { path: { ...here, item_id } } })),
+
+    /** A few items spread over the catalog, to show what there is. */
+    sampleItems: async (limit = 12): Promise<Item[]> =>
+      (await take(http.GET("/v1/collections/{c}/items", { params: { path: here, query: { limit } } }))).items,
 
     /** Insert or replace an item; `photos` are uploaded and come before its `image_links`. */
     putItem(item_id: string, item: Schemas["ItemBody"], photos: readonly Photo[] = []): Promise<Edit> {

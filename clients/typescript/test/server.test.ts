@@ -22,6 +22,7 @@ test("everything against a real server", { skip: baseUrl === "" && "NITARI_URL i
     assert.equal(collection.name, name);
     assert(collection.limits.max_k >= 1000);
     assert.equal((await client.stats()).items, collection.items);
+    assert.equal((await client.sampleItems(3)).length, 3);
   });
 
   await t.test("search by photo, with options", async () => {

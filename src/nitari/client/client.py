@@ -30,6 +30,7 @@ from nitari.server.schemas import (
     HealthModel,
     HitModel,
     ItemModel,
+    ItemsModel,
     JobModel,
     JobsModel,
     QueryPhotoModel,
@@ -155,6 +156,11 @@ class Client:
             ApiNotFoundError: there is none.
         """
         return self._get(ItemModel, self._item(item_id))
+
+    def sample_items(self, *, limit: int = 12) -> list[ItemModel]:
+        """A few items spread over the catalog, each of another group, to show what there is; at most 100."""
+        body = self._http.send("GET", f"{self._root}/items", params={"limit": limit})
+        return self._parse(ItemsModel, body).items
 
     def put_item(
         self,

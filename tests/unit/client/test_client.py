@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import nitari
 from nitari.client import Client, DeleteOperation, JobError, PutOperation, UnreachableError
 from nitari.client.errors import ApiNotFoundError, ApiServerError
 from nitari.errors import NotFoundError, UsageError
+from nitari.server.app import openapi_document
 from nitari.server.schemas import ItemBody
 
 Route = Callable[[httpx.Request], Any]
@@ -107,6 +109,47 @@ def client(fake: Fake) -> Iterator[Client]:
 def test_it_is_a_public_name() -> None:
     """`from nitari import Client` is how it is had."""
     assert nitari.Client is Client
+
+
+def test_every_route_has_a_method(client: Client, fake: Fake) -> None:
+    """What the API can do, the client can; the page's own ways of signing in are the exception."""
+    fake.reply = lambda _request: httpx.Response(404)
+    calls: list[Callable[[], object]] = [
+        client.live,
+        client.ready,
+        client.metrics,
+        client.stats,
+        client.collections,
+        client.collection,
+        client.sample_items,
+        client.jobs,
+        lambda: client.search(item_id="a"),
+        lambda: client.detect(url="http://x/"),
+        lambda: client.recommend(liked=["a"]),
+        lambda: client.facets(["a"]),
+        lambda: client.get_item("a"),
+        lambda: client.put_item("a"),
+        lambda: client.delete_item("a"),
+        lambda: list(client.edit_items([DeleteOperation(op="delete", item_id="a")])),
+        lambda: client.photo("a"),
+        lambda: client.keep_query_photo(b""),
+        lambda: client.query_photo("a"),
+        lambda: client.forget_query_photo("a"),
+        lambda: client.import_feed("http://x/"),
+        lambda: client.job("a"),
+        lambda: client.retry_job("a"),
+        lambda: client.cancel_job("a"),
+    ]
+    for call in calls:
+        with pytest.raises(ApiNotFoundError):
+            call()
+    asked = {(request.method, request.url.path) for request in fake.requests}
+    routes = {
+        (method.upper(), re.sub(r"\{\w+\}", "a", path.replace("{c}", "default")))
+        for path, found in openapi_document()["paths"].items()
+        for method in found
+    }
+    assert asked == {route for route in routes if route[1] != "/session"}
 
 
 def test_search_by_item(client: Client, fake: Fake) -> None:
