@@ -17,7 +17,7 @@ from nitari.cli.contact_sheet import contact_sheet, locate
 from nitari.cli.output import CommandContext, json_option, print_json, print_table, show_value
 from nitari.errors import DataError, FilterError, UsageError
 from nitari.search.query import MAX_K, Query, RegionChoice
-from nitari.server.schemas import to_answer
+from nitari.server import present
 from nitari.types import Answer, Box
 from nitari.wiring import open_catalog, open_searcher
 
@@ -104,11 +104,12 @@ def _answer(context: CommandContext, asked: dict[str, Any], options: dict[str, A
     settings = context.settings()
     with open_searcher(settings) as searcher:
         answer = searcher.search(query)
+        collection = searcher.stats().collection
     if options["sheet"] or options["open_sheet"]:
         with open_catalog(settings) as catalog:
             _write_sheet(catalog, query, answer, title, options)
     if options["as_json"]:
-        print_json(to_answer(answer).model_dump())
+        print_json(present.answer(answer, collection=collection))
     else:
         _print_answer(answer)
     return 0
