@@ -18,8 +18,14 @@ PATIENCE_S = 30
 # A process of its own, because uvicorn wants the main thread for its signals.
 PROGRAM = """
 import asyncio, sys
+from threading import Event
+from types import SimpleNamespace
 from fastapi import FastAPI
 from nitari.server import listen
+from nitari.server.security import middleware
+from nitari.server.security.access import Access
+from nitari.server.work import WorkQueue
+from nitari.telemetry import Metrics
 listen.HEAD_S = float(sys.argv[1])
 listen.MAX_CONNECTIONS = int(sys.argv[2])
 app = FastAPI()
@@ -31,6 +37,19 @@ async def slow() -> str:
     print("begun", flush=True)
     await asyncio.sleep(0.3)
     return "done"
+queue, opened = WorkQueue(threads=1, waiting=5), Event()
+@app.get("/blocked")
+async def blocked() -> bool:
+    return await queue.run(opened.wait)
+@app.get("/waiting")
+async def waiting() -> int:
+    return queue.waiting
+@app.get("/open")
+async def open_it() -> None:
+    opened.set()
+config = SimpleNamespace(allowed_hosts=("x",), max_body_bytes=10**6)
+api = SimpleNamespace(access=Access(token=None, open_search=False), metrics=Metrics(version="1"), config=config)
+middleware.install(app, api)
 listen.serve(app, host="127.0.0.1", port=0, announce=lambda root: print(root, flush=True))
 print("ended", flush=True)
 """
@@ -96,6 +115,32 @@ def test_answers_and_ends_cleanly() -> None:
         assert process.stdout.readline() == "begun\n"
         process.send_signal(signal.SIGTERM)
         assert answer(slow).endswith(b'"done"')
+
+
+def test_who_hangs_up_waits_no_longer() -> None:
+    """A closed connection gives its place in the queue back, though it was never read from again."""
+    request = b"GET /%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+    def ask(path: bytes) -> bytes:
+        with connect(port) as connection:
+            connection.sendall(request % path)
+            return answer(connection).rpartition(b"\r\n")[2]
+
+    def until(waiting: bytes) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while ask(b"waiting") != waiting:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    with listening() as (_, port), connect(port) as first:
+        first.sendall(request % b"blocked")
+        with connect(port) as second, connect(port) as third:
+            second.sendall(request % b"blocked")
+            third.sendall(request % b"blocked")
+            until(b"2")
+        until(b"0")
+        ask(b"open")
+        assert answer(first).endswith(b"true")
 
 
 def test_endless_head(port: int) -> None:
