@@ -114,7 +114,11 @@ class Connection:
                     raise self._unreachable(f"no connection to {self._base_url}: {exc}") from exc
                 wait = 0.0
             except httpx.TimeoutException as exc:
-                raise self._unreachable(f"no answer to {method} {path} within {self._timeout:g} s") from exc
+                raise UnreachableError(
+                    f"no answer to {method} {path} within {self._timeout:g} s",
+                    remedy="give the client a longer timeout, or ask for less at a time",
+                    code="timeout",
+                ) from exc
             except httpx.TransportError as exc:
                 if last or not repeatable:
                     raise self._unreachable(f"the connection broke during {method} {path}: {exc}") from exc

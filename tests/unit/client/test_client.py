@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -109,6 +111,13 @@ def client(fake: Fake) -> Iterator[Client]:
 def test_it_is_a_public_name() -> None:
     """`from nitari import Client` is how it is had."""
     assert nitari.Client is Client
+
+
+def test_it_is_light() -> None:
+    """Whoever only asks a server loads no web framework, no model runtime and no arrays."""
+    code = "import sys; from nitari import Client; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"fastapi", "starlette", "numpy", "onnxruntime", "PIL", "sqlalchemy"} & set(loaded)
 
 
 def test_every_route_has_a_method(client: Client, fake: Fake) -> None:

@@ -128,8 +128,9 @@ def test_lost_answers(connect: Connect) -> None:
 def test_timeouts_are_not_repeated(connect: Connect) -> None:
     """The server may be at work on the request: sending it again would only add to its load."""
     script = Script(httpx.ReadTimeout("timed out"))
-    with pytest.raises(UnreachableError, match=r"no answer to GET /v1/stats within 2\.5 s"):
+    with pytest.raises(UnreachableError, match=r"no answer to GET /v1/stats within 2\.5 s") as error:
         connect(script).send("GET", "/v1/stats")
+    assert error.value.code == "timeout"
     assert len(script.requests) == 1
 
 
