@@ -116,6 +116,7 @@ def server_config(settings: Settings) -> ServerConfig:
         allowed_hosts=tuple(names),
         facets=server.facets,
         keeps_query_photos=server.query_photo_days > 0 and server.query_photos > 0,
+        query_photo_days=server.query_photo_days,
     )
 
 

@@ -101,6 +101,7 @@ COLLECTION: Example = {
     "attributes": [{"name": "gender", "kinds": ["text"], "items": 204, "distinct": 2}],
     "facets": ["gender", "price"],
     "keeps_query_photos": True,
+    "query_photo_days": 30,
     "limits": {
         "max_body_bytes": 34603008,
         "max_pixels": 100000000,

@@ -405,6 +405,7 @@ class CollectionModel(BaseModel):
     attributes: list[AttributeSummaryModel]
     facets: list[str] = Field(description="Attributes that suit as filters of a page, most telling first.")
     keeps_query_photos: bool
+    query_photo_days: int = Field(description="How long one is kept, where they are kept.")
     limits: LimitsModel
 
 

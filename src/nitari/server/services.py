@@ -125,5 +125,4 @@ class ServerConfig:
     allowed_hosts: Sequence[str]
     facets: Sequence[str]
     keeps_query_photos: bool
-
-
+    query_photo_days: int

@@ -25,7 +25,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert config.token is None
     assert not config.open_search
     assert config.allowed_hosts == ()
-    assert config.keeps_query_photos
+    assert (config.keeps_query_photos, config.query_photo_days) == (True, 30)
     assert not server_config(settings(tmp_path, query_photo_days=0)).keeps_query_photos
 
 

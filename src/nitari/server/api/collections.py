@@ -38,6 +38,7 @@ def router(api: Api) -> APIRouter:
                 ],
                 "facets": facets,
                 "keeps_query_photos": config.keeps_query_photos,
+                "query_photo_days": config.query_photo_days,
                 "limits": {
                     "max_body_bytes": config.max_body_bytes,
                     "max_pixels": config.max_pixels,

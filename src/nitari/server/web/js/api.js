@@ -165,10 +165,9 @@ export const keptPhotoPath = (id) => `${COLLECTION}/query-photos/${encodeURIComp
  * Where an item's main photo is.
  *
  * @param {string} id
- * @param {number} size Longest side, pixels.
  * @returns {string}
  */
-export const photoPath = (id, size) => `${COLLECTION}/photos/${encodeURIComponent(id)}?size=${size}`;
+export const mainPhotoPath = (id) => `${COLLECTION}/photos/${encodeURIComponent(id)}`;
 
 /**
  * A thumbnail's path in another size.

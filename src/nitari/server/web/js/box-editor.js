@@ -1,6 +1,6 @@
 /** The box on the photo: moved and resized by mouse, touch and keyboard. */
 
-import { announce, boxStyle, debounce, h, icon, setStyle } from "./dom.js";
+import { announce, boxStyle, debounce, h, setStyle } from "./dom.js";
 import { percent, t } from "./i18n/index.js";
 
 const SMALLEST = 0.04;
@@ -33,9 +33,11 @@ export function boxEditor(stage, { onChange }) {
       on: { keydown: (event) => onKey(event, (dx, dy) => drag(x, y, dx, dy)) },
     }));
   const frame = h("div", { class: "box", role: "group", "aria-label": t("box.label"), hidden: true },
-    body, handles, h("span", { class: "box-grip" }, icon("box")),
+    body, handles,
     h("p", { id: "box-hint", class: "sr-only", text: t("box.hint") }));
-  stage.append(frame);
+  // The shade around the box is cut off where the photo ends; the handles at its edge are not.
+  const shade = h("div", { class: "shade" });
+  stage.append(h("div", { class: "shade-clip", "aria-hidden": "true" }, shade), frame);
 
   function show(next, done) {
     box = next;
@@ -49,6 +51,7 @@ export function boxEditor(stage, { onChange }) {
     stage.classList.toggle("has-box", box !== null);
     if (box === null) return;
     setStyle(frame, boxStyle(box));
+    setStyle(shade, boxStyle(box));
     body.setAttribute("aria-label", describe(box));
   }
 

@@ -9,6 +9,11 @@ import { FACET_VALUES, toFilter } from "./state.js";
 const SHOWN = 7;
 const SEARCHABLE = 12;
 const OPEN_AT_FIRST = 3;
+// Colors that shops name and CSS does not.
+const SHADES = {
+  burgundy: "#7a1f35", camel: "#c19a6b", charcoal: "#3d4248", cream: "#f6eed6", darkwash: "#2c3e5e", denim: "#4a6a94", lightwash: "#a9c1d9",
+  lilac: "#c8a2c8", mint: "#a8dcc4", mustard: "#d0a02c", rose: "#e0748d", rust: "#a8502c", sand: "#d8c5a0", taupe: "#8b7d70", wine: "#6b1f33",
+};
 
 /**
  * The filter panel.
@@ -132,10 +137,10 @@ function valueRow(name, { value, count }, checked, toggle) {
 
 function swatch(name, value) {
   if (!/colou?r/.test(name) || typeof value !== "string") return null;
-  const color = value.toLowerCase().replaceAll(" ", "");
-  if (!CSS.supports("color", color)) return null;
-  const dot = h("span", { class: "swatch", "aria-hidden": "true" });
-  setStyle(dot, { "background-color": color });
+  const word = value.toLowerCase().replace(/[^a-z]/g, "");
+  const color = SHADES[word] ?? (CSS.supports("color", word) ? word : null);
+  const dot = h("span", { class: `swatch ${color ? "" : "is-unknown"}`, "aria-hidden": "true" });
+  if (color) setStyle(dot, { "background-color": color });
   return dot;
 }
 

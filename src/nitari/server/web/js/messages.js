@@ -8,13 +8,13 @@ import { hasPhoto } from "./state.js";
  * A message with a picture, a title, a text and actions.
  *
  * @param {{icon: string, title: string, text?: string|null, more?: string|null, actions?: Node[], testid?: string,
- *          alert?: boolean}} props
+ *          alert?: boolean, heading?: string}} props `heading`: the title's tag, as deep as where it stands.
  * @returns {HTMLElement}
  */
-export function message({ icon: name, title, text, more, actions = [], testid, alert = false }) {
+export function message({ icon: name, title, text, more, actions = [], testid, alert = false, heading = "h3" }) {
   return h("div", { class: "message", "data-testid": testid, role: alert ? "alert" : null },
     h("div", { class: "message-icon" }, icon(name)),
-    h("h3", { class: "message-title", text: title }),
+    h(heading, { class: "message-title", text: title }),
     text && h("p", { class: "message-text", text }),
     more && h("p", { class: "message-text muted", text: more }),
     actions.length > 0 && h("div", { class: "message-actions" }, actions));
@@ -51,17 +51,17 @@ export function nothingFound(app) {
  * What went wrong.
  *
  * @param {import("./api.js").ApiError} error
- * @param {{onRetry: () => void, onHome: () => void}} ways
+ * @param {{onRetry: () => void, onHome: () => void, heading?: string}} ways
  * @returns {HTMLElement}
  */
-export function failure(error, { onRetry, onHome }) {
+export function failure(error, { onRetry, onHome, heading }) {
   const retry = button({ label: t("retry"), icon: "retry", kind: "primary", onClick: onRetry });
   const home = button({ label: t("home"), onClick: onHome });
-  if (error.kind === "offline") return message({ icon: "offline", title: t("offline.title"), text: t("offline.text"), actions: [retry], testid: "offline", alert: true });
-  if (error.kind === "busy") return message({ icon: "clock", title: t("busy.title"), text: t("busy.text"), actions: [retry], testid: "busy", alert: true });
+  if (error.kind === "offline") return message({ icon: "offline", title: t("offline.title"), text: t("offline.text"), actions: [retry], testid: "offline", alert: true, heading });
+  if (error.kind === "busy") return message({ icon: "clock", title: t("busy.title"), text: t("busy.text"), actions: [retry], testid: "busy", alert: true, heading });
   const known = { 404: "gone", 413: "large", 415: "format" }[error.status];
   return message({
     icon: "none", title: t(known ? `error.${known}` : "error.title"), text: error.detail, more: error.remedy || null,
-    actions: error.status >= 500 ? [retry, home] : [home], testid: "error", alert: true,
+    actions: error.status >= 500 ? [retry, home] : [home], testid: "error", alert: true, heading,
   });
 }

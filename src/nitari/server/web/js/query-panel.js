@@ -36,7 +36,9 @@ export function queryPanel(app) {
 
 function itemView(app) {
   const { id } = app.state.question;
-  const photo = framedPhoto({ path: api.photoPath(id, 800).replace(/\?.*/, ""), alt: "", eager: true });
+  const known = app.known.get(id);
+  // The very photo that was clicked, where one was; it may not be the item's main one.
+  const photo = framedPhoto({ path: known?.thumbnail ?? api.mainPhotoPath(id), alt: "", eager: true });
   const words = h("div", { class: "query-item-text" }, h("p", { class: "eyebrow", text: t("query.item") }));
   const element = h("div", { class: "query-item", "data-testid": "query-photo" }, photo, words);
   const fill = (title, attributes) => {
@@ -48,7 +50,6 @@ function itemView(app) {
       link ? h("a", { class: "text-link", href: link, target: "_blank", rel: "noopener noreferrer" }, t("query.open"), icon("external"), h("span", { class: "sr-only", text: ` ${t("card.outside")}` })) : "",
     );
   };
-  const known = app.known.get(id);
   if (known) fill(known.title, known.attributes);
   // A link that restores a search brings the id alone. Where the item is gone, the results say so.
   else api.item(id).then((item) => fill(item.title, item.attributes), () => {});

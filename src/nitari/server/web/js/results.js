@@ -137,8 +137,12 @@ export function announceResults(app) {
 }
 
 function thresholdControl(app) {
+  let shown = null;
   const out = h("output", { class: "threshold-value", for: "threshold" });
-  const send = debounce((value) => app.change({ minScore: value }, { push: false }), 250);
+  const send = debounce((value) => {
+    shown = value;
+    app.change({ minScore: value }, { push: false });
+  }, 250);
   const input = h("input", {
     id: "threshold", type: "range", class: "slider", min: "0", max: "0.95", step: "0.01", "data-testid": "threshold", "data-key": "threshold",
     on: { input: () => (paint(Number(input.value)), send(Number(input.value))) },
@@ -152,9 +156,11 @@ function thresholdControl(app) {
   return {
     element,
     update() {
-      // While a thumb is being moved, an answer that comes in must not pull it back.
-      if (document.activeElement !== input || app.status === "ready") input.value = String(app.state.minScore);
-      if (app.status === "ready") paint(app.state.minScore);
+      // Only what has changed elsewhere is shown: an answer that comes in must not pull back a thumb on its way.
+      if (app.state.minScore === shown) return;
+      shown = app.state.minScore;
+      input.value = String(shown);
+      paint(shown);
     },
   };
 }
@@ -165,7 +171,7 @@ function showRefinement(app, refine) {
   if (refine.hidden) return refine.replaceChildren();
   const token = (kind) => (id) => {
     const title = app.known.get(id)?.title || id;
-    const photo = h("img", { src: api.photoPath(id, 96), alt: "", width: "36", height: "36", loading: "lazy" });
+    const photo = h("img", { src: api.sized(app.known.get(id)?.thumbnail ?? api.mainPhotoPath(id), 96), alt: "", width: "36", height: "36", loading: "lazy" });
     return h("button", {
       type: "button", class: `refine-token is-${kind}`, "data-key": `${kind}:${id}`, "aria-label": t(`refine.remove.${kind}`, { title }), title,
       on: { click: () => app.taste(kind, { item_id: id }) },

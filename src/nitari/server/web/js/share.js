@@ -47,7 +47,8 @@ function askToKeep(app, body, dialog, photo) {
     },
   });
   const cancel = button({ label: t("cancel"), onClick: () => dialog.close() });
-  body.replaceChildren(h("p", { text: t("share.photo") }), h("p", { class: "muted", text: t("share.photo.who") }), problem,
+  const until = new Date(Date.now() + app.collection.query_photo_days * 86_400_000).toISOString();
+  body.replaceChildren(h("p", { text: t("share.photo", { date: day(until) }) }), h("p", { class: "muted", text: t("share.photo.who") }), problem,
     h("div", { class: "dialog-actions" }, keep, cancel));
 }
 

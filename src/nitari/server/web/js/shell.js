@@ -70,7 +70,7 @@ export function shell(app) {
       document.getElementById("main").append(h("div", { class: "waiting", role: "status" }, h("span", { class: "sr-only", text: t("loading") }), h("span", { class: "waiting-mark" })));
     },
     failed(error, again) {
-      document.getElementById("main").replaceChildren(failure(error, { onRetry: again, onHome: again }));
+      document.getElementById("main").replaceChildren(failure(error, { onRetry: again, onHome: again, heading: "h1" }));
     },
     focus(what) {
       if (what === "results") parts.results.focus();

@@ -29,7 +29,7 @@ export function startView(app, inputs) {
     h("h2", { id: "starting-title", class: "section-title", text: t("start.from") }), starters);
   const element = h("div", { class: "start" },
     h("div", { class: "hero" }, heading, h("p", { class: "hero-text", text: t("start.text") }), zone, linkForm(app)), starting);
-  if (app.collection.items === 0) starting.replaceChildren(message({ icon: "photo", title: t("empty.title"), text: t("empty.text"), testid: "empty" }));
+  if (app.collection.items === 0) starting.replaceChildren(h("div", { id: "starting-title" }, message({ icon: "photo", title: t("empty.title"), text: t("empty.text"), testid: "empty", heading: "h2" })));
   else fill(app, starting, starters);
   return { element, focus: () => heading.focus({ preventScroll: true }) };
 }
