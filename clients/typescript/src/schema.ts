@@ -562,6 +562,11 @@ export interface components {
             limits: components["schemas"]["LimitsModel"];
             /** Name */
             name: string;
+            /**
+             * Query Photo Days
+             * @description How long one is kept, where they are kept.
+             */
+            query_photo_days: number;
             /** Seq */
             seq: number;
         };
@@ -1702,6 +1707,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The server is at fault. */
             500: {
                 headers: {
@@ -1819,6 +1844,26 @@ export interface operations {
                      *       "remedy": "",
                      *       "status": 429,
                      *       "title": "Too Many Requests",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
                      *       "type": "about:blank"
                      *     }
                      */
@@ -1949,6 +1994,26 @@ export interface operations {
                      *       "remedy": "",
                      *       "status": 429,
                      *       "title": "Too Many Requests",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
                      *       "type": "about:blank"
                      *     }
                      */
@@ -2099,6 +2164,26 @@ export interface operations {
                      *       "remedy": "",
                      *       "status": 429,
                      *       "title": "Too Many Requests",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
                      *       "type": "about:blank"
                      *     }
                      */
@@ -2336,6 +2421,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The server is at fault. */
             500: {
                 headers: {
@@ -2478,6 +2583,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The server is at fault. */
             500: {
                 headers: {
@@ -2607,6 +2732,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The server is at fault. */
             500: {
                 headers: {
@@ -2679,6 +2824,7 @@ export interface operations {
                      *         "max_window": 10000
                      *       },
                      *       "name": "fashion-baseline",
+                     *       "query_photo_days": 30,
                      *       "seq": 1204
                      *     }
                      */
@@ -2801,6 +2947,26 @@ export interface operations {
                      *       "remedy": "",
                      *       "status": 429,
                      *       "title": "Too Many Requests",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
                      *       "type": "about:blank"
                      *     }
                      */
@@ -3115,6 +3281,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The server is at fault. */
             500: {
                 headers: {
@@ -3420,6 +3606,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The server is at fault. */
             500: {
                 headers: {
@@ -3653,6 +3859,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The server is at fault. */
             500: {
                 headers: {
@@ -3875,6 +4101,26 @@ export interface operations {
                      *       "remedy": "",
                      *       "status": 429,
                      *       "title": "Too Many Requests",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
                      *       "type": "about:blank"
                      *     }
                      */
@@ -4194,6 +4440,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The server is at fault. */
             500: {
                 headers: {
@@ -4406,6 +4672,26 @@ export interface operations {
                      *       "remedy": "",
                      *       "status": 429,
                      *       "title": "Too Many Requests",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
                      *       "type": "about:blank"
                      *     }
                      */
@@ -4736,6 +5022,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The server is at fault. */
             500: {
                 headers: {
@@ -4955,6 +5261,26 @@ export interface operations {
                      *       "remedy": "",
                      *       "status": 429,
                      *       "title": "Too Many Requests",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
                      *       "type": "about:blank"
                      *     }
                      */
@@ -5252,6 +5578,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The server is at fault. */
             500: {
                 headers: {
@@ -5451,6 +5797,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The server is at fault. */
             500: {
                 headers: {
@@ -5631,6 +5997,26 @@ export interface operations {
                      *       "remedy": "",
                      *       "status": 429,
                      *       "title": "Too Many Requests",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
                      *       "type": "about:blank"
                      *     }
                      */
@@ -5987,6 +6373,26 @@ export interface operations {
                      *       "remedy": "",
                      *       "status": 429,
                      *       "title": "Too Many Requests",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
                      *       "type": "about:blank"
                      *     }
                      */
@@ -6358,6 +6764,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The server is at fault. */
             500: {
                 headers: {
@@ -6525,6 +6951,26 @@ export interface operations {
                      *       "remedy": "",
                      *       "status": 429,
                      *       "title": "Too Many Requests",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
                      *       "type": "about:blank"
                      *     }
                      */
@@ -6805,6 +7251,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The server is at fault. */
             500: {
                 headers: {
@@ -7010,6 +7476,26 @@ export interface operations {
                      *       "remedy": "",
                      *       "status": 429,
                      *       "title": "Too Many Requests",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
                      *       "type": "about:blank"
                      *     }
                      */
@@ -7247,6 +7733,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The server is at fault. */
             500: {
                 headers: {
@@ -7478,6 +7984,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The server is at fault. */
             500: {
                 headers: {
@@ -7633,6 +8159,26 @@ export interface operations {
                      *       "remedy": "",
                      *       "status": 429,
                      *       "title": "Too Many Requests",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
                      *       "type": "about:blank"
                      *     }
                      */
