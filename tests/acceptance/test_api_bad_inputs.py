@@ -192,6 +192,11 @@ def test_bad_forms(probed: Probed) -> None:
         (kinds, form(b"\r\n" + PHOTO)),
         (kinds, form(b"Content-Disposition: attachment\r\n\r\n" + PHOTO)),
         (kinds, PHOTO),
+        # Names that a browser may send, but not as ours: they must be read before they can be refused.
+        (kinds, form(photo.replace(b'"photo"', '"写真"'.encode()))),
+        (kinds, form(photo.replace(b'"photo"', b'"a\xf3\x8c\x8d\x8b\xff"'))),
+        (kinds, form(photo.replace(b'name="photo"', b"name*=utf-8''%E5%86%99"))),
+        ("multipart/form-data; boundary*=utf-8''%E5%86%99", form(photo)),
     ]
     for kind, body in bodies:
         response = probed.client.post(f"{API}/search", content=body, headers={"Content-Type": kind})
@@ -201,6 +206,18 @@ def test_bad_forms(probed: Probed) -> None:
     put = probed.client.put(f"{API}/items/x", files=[("photo", PHOTO)] * 70, data={"item": "{}"})
     probed.check(put, 400, 422)
     probed.alive()
+
+
+@pytest.mark.parametrize(
+    "name", ["写真.jpg", "a b'c.jpg", "../../etc/passwd", "x" * 1000, 'q"uote.jpg', "é", "CON", ""]
+)
+def test_file_names_do_not_matter(probed: Probed, name: str) -> None:
+    """Whatever a client calls its file, in whatever script, only the content counts."""
+    raw = name.replace('"', "%22").encode()
+    head = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="' + raw + b'"\r\n\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    response = probed.client.post(f"{API}/search", content=head + PHOTO + b"\r\n--x--\r\n", headers=headers)
+    assert response.status_code == 200, response.text
 
 
 def test_bad_bodies(probed: Probed) -> None:

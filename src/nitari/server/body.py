@@ -140,7 +140,7 @@ class _Collector:
     def __init__(self) -> None:
         self.parts: list[Part] = []
         self.ended = False
-        self._headers: dict[str, str] = {}
+        self._headers: dict[str, bytes] = {}
         self._name, self._value = b"", b""
         self._data: list[bytes] = []
 
@@ -170,7 +170,7 @@ class _Collector:
         self._limit(self._value)
 
     def _header_end(self) -> None:
-        self._headers[self._name.decode("latin-1").lower()] = self._value.decode("utf-8", "replace")
+        self._headers[self._name.decode("latin-1").lower()] = self._value
         self._name, self._value = b"", b""
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:

@@ -103,6 +103,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._end_head()
         super().on_headers_complete()
 
+    def send_400_response(self, msg: str) -> None:
+        """A request that httptools cannot read."""
+        detail = f"the request is not HTTP/1.1 (RFC 9112), or its target is longer than {MAX_HEAD_BYTES - 1} bytes"
+        self._turn_away(HTTPStatus.BAD_REQUEST, "not-http", detail)
+
     def _begin_head(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_S, self._too_slow)
 

@@ -50,10 +50,15 @@ _MEANINGS = {
     421: ("The request is meant for another host.", "host", "the Host header names 'example.org'"),
     422: ("A field, a photo or the data do not fit.", "image", "the photo ends after 512 bytes of 20480"),
     429: ("Too many wrong tokens.", "too-many-attempts", "too many wrong tokens came from 192.0.2.1"),
+    431: (
+        "The address or the headers are too long.",
+        "head-too-large",
+        "the request's head is longer than 65536 bytes",
+    ),
     500: ("The server is at fault.", "internal", "this server is at fault, not the request (incident 5f0c3a9e1b77)"),
     503: ("More is asked at a time than the server does.", "busy", "64 requests wait already"),
 }
-_EVERYWHERE = (401, 403, 421, 429, 500)
+_EVERYWHERE = (401, 403, 421, 429, 431, 500)
 _BODY = (400, 408, 413, 415, 422, 503)
 
 

@@ -31,6 +31,9 @@ from nitari.types import Box, FloatArray
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
+MAX_OPTIONS = 16_000
+"""Longest ``options`` in a query string, characters: percent-encoded, the request's head stays below 64 KiB."""
+
 _SOURCES = ("url", "item_id", "vector", "photo_id")
 
 
@@ -75,6 +78,8 @@ def search_query(body: Body, options: str | None, photos: QueryPhotos) -> Query:
     if body.kind == JSON:
         _no_options(options)
         return _query_of(parse_json(body.data, SearchBody), photos)
+    if options is not None and len(options) > MAX_OPTIONS:
+        _refuse("options", f"{len(options)} characters", f"at most {MAX_OPTIONS}; a form takes more")
     photo, text = photo_and_options(body, options)
     asked = parse_json(text, SearchOptions, name="options") if text else SearchOptions()
     return _query(asked, photo=photo)
