@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import signal
 import subprocess
 import sys
 import time
@@ -16,17 +14,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from support.server import serving
+from support.server import FAST, PATIENCE_S, run_cli, serving
 from support.shop import Shop, make_shop, write_photo
 
 MAX_BODY = 50_000
-FAST = {
-    "NITARI__SERVER__MAX_BODY_BYTES": str(MAX_BODY),
-    "NITARI__MODELS__EMBEDDER": "mobilenet-v2",
-    "NITARI__EXTRACT__REGIONS": "whole",
-    "NITARI__EXTRACT__VIEWS": "whole",
-}
-PATIENCE_S = 30
+ENV = FAST | {"NITARI__SERVER__MAX_BODY_BYTES": str(MAX_BODY)}
 
 
 @dataclass
@@ -43,32 +35,17 @@ class Served:
 
     def import_again(self) -> None:
         """Import the shop, in another process."""
-        run_cli(self.home, "import", str(self.shop.write()))
-
-
-def run_cli(home: Path, *words: str) -> None:
-    """A command that must succeed."""
-    command = [sys.executable, "-m", "nitari", "--home", str(home), *words]
-    subprocess.run(command, check=True, env=os.environ | FAST, capture_output=True)
+        run_cli(self.home, "import", str(self.shop.write()), env=ENV)
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory, model_store: object) -> Iterator[Served]:
-    """A server on a free loopback port, stopped by its own pid."""
+    """Twelve items, served."""
     folder = tmp_path_factory.mktemp("serve")
     shop, home = make_shop(folder / "shop", 12), folder / "home"
-    run_cli(home, "import", str(shop.folder))
-    command = [sys.executable, "-m", "nitari", "--home", str(home), "serve", "--port", "0"]
-    with subprocess.Popen(command, env=os.environ | FAST, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        found = re.search(r"serving 12 items on (http://127\.0\.0\.1:\d+)", line)
-        assert found, line
-        with httpx.Client(base_url=found[1], timeout=PATIENCE_S) as client:
-            yield Served(shop, home, client)
-        process.send_signal(signal.SIGTERM)
-        process.stdout.close()
-        assert process.wait(timeout=PATIENCE_S) == 0
+    run_cli(home, "import", str(shop.folder), env=ENV)
+    with serving(home, env=ENV) as server, httpx.Client(base_url=server.url, timeout=PATIENCE_S) as client:
+        yield Served(shop, home, client)
 
 
 def test_photo_as_the_body(served: Served) -> None:
@@ -177,7 +154,7 @@ def test_edits_of_another_process_are_seen(served: Served) -> None:
 def test_other_addresses_need_a_token(served: Served) -> None:
     """Without one, the server stays on this machine, and says how to get further."""
     command = [sys.executable, "-m", "nitari", "--home", str(served.home), "serve", "--host", "0.0.0.0"]  # noqa: S104
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | FAST, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | ENV, check=False)
     assert done.returncode == 5
     assert "there is no token" in done.stderr
     assert "--token-file" in done.stderr
@@ -189,7 +166,7 @@ def test_with_a_token(served: Served, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("correct-horse-battery\n")
     words = ("--host", "0.0.0.0", "--token-file", str(token), "--allow-host", "shop.example")  # noqa: S104
-    with serving(served.home, *words, env=FAST) as server, httpx.Client(timeout=PATIENCE_S) as client:
+    with serving(served.home, *words, env=ENV) as server, httpx.Client(timeout=PATIENCE_S) as client:
         root = server.url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104
         assert client.get(f"{root}/").status_code == 200
         assert client.get(f"{root}/v1/stats").status_code == 401

@@ -77,7 +77,7 @@ def serving(home: Path, *words: str, env: Mapping[str, str] = FAST, module: str 
             try:
                 yield _started(process, home, env, errors.fileno())
                 process.send_signal(signal.SIGTERM)
-                assert process.wait(PATIENCE_S) in (0, -signal.SIGTERM), _tail(errors.fileno())
+                assert process.wait(PATIENCE_S) == 0, _tail(errors.fileno())
             finally:
                 if process.poll() is None:
                     process.kill()
