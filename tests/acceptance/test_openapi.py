@@ -43,10 +43,12 @@ def probed(tmp_path_factory: pytest.TempPathFactory, model_store: object) -> Ite
 def fuzz(probed: Probed, folder: Path, *options: str) -> None:
     """Run schemathesis; on failure, show what it says."""
     command = shutil.which("schemathesis", path=str(Path(sys.executable).parent)) or "schemathesis"
-    hooks = {"SCHEMATHESIS_HOOKS": "support.fuzz_hooks", "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    tests = Path(__file__).resolve().parents[1]
+    hooks = {"SCHEMATHESIS_HOOKS": "support.fuzz_hooks", "PYTHONPATH": str(tests)}
     done = subprocess.run(
-        [command, "run", f"{probed.server.url}/openapi.json", "--continue-on-failure", "--no-shrink",
-         "--request-timeout", "30", *ALL_CHECKS, *options],
+        [command, "--config-file", str(tests / "support" / "schemathesis.toml"),
+         "run", f"{probed.server.url}/openapi.json", "--continue-on-failure", "--no-shrink", "--request-timeout", "30",
+         *ALL_CHECKS, *options],
         cwd=folder, env={**os.environ, **hooks}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
@@ -54,7 +56,7 @@ def fuzz(probed: Probed, folder: Path, *options: str) -> None:
 
 def test_the_document_is_kept(probed: Probed, tmp_path: Path) -> None:
     """Examples, boundaries, a few random requests and chains, the same ones in every run."""
-    fuzz(probed, tmp_path, "--max-examples", "25", "--generation-deterministic")
+    fuzz(probed, tmp_path, "--max-examples", "60", "--generation-deterministic")
     probed.keeps_to_itself(httpx.get(f"{probed.server.url}/openapi.json").text)
 
 
