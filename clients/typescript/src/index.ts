@@ -188,7 +188,7 @@ export function createClient({ baseUrl, token, collection = "default", ...transp
         const seen = await job(job_id);
         if (seen.state === "succeeded") return seen;
         if (seen.problem) throw errorOf(seen.problem.status, seen.problem);
-        if (seen.state === "canceled" || Date.now() >= deadline) {
+        if (seen.state === "failed" || seen.state === "canceled" || Date.now() >= deadline) {
           throw new NitariError(`job ${job_id} is ${seen.state}`, { status: 0, code: "job" });
         }
         await pause(pollMs);

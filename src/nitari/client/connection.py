@@ -52,6 +52,10 @@ class Connection:
     ) -> None:
         if not base_url.startswith(("http://", "https://")):
             raise UsageError(f"base_url is {base_url!r}", remedy="give a URL such as http://127.0.0.1:8321")
+        if token and not (token.isascii() and token.isprintable() and token == token.strip()):
+            raise UsageError(
+                "the token has a character that no header can carry", remedy="strip line ends and spaces from it"
+            )
         if retries < 0:
             raise UsageError(f"retries is {retries}; it must be 0 or more")
         self._base_url = base_url.rstrip("/")

@@ -159,6 +159,14 @@ def test_base_urls_that_are_none(base_url: str) -> None:
     assert "http://127.0.0.1:8321" in error.value.remedy
 
 
+@pytest.mark.parametrize("token", ["secret\n", " secret", "geheimnis-ä", "a\x00b"])
+def test_tokens_that_no_header_can_carry(token: str) -> None:
+    """A token read from a file often ends with a line end; the message does not show the token."""
+    with pytest.raises(UsageError, match="the token has") as error:
+        Connection("http://127.0.0.1:8321", token=token, timeout=1, retries=0)
+    assert token.strip() not in error.value.message + error.value.remedy
+
+
 def test_a_base_url_that_cannot_be_parsed() -> None:
     """Said at the first request."""
     connection = Connection("http://[::1", token=None, timeout=1, retries=0)
