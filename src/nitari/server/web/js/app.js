@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { announce } from "./dom.js";
 import { chooseLanguage, language, t, useLanguage } from "./i18n/index.js";
 import { listenForPhotos } from "./intake.js";
-import { addPhoto, photoOf } from "./photos.js";
+import { addPhoto, photoOf, restorePhoto } from "./photos.js";
 import { announceResults } from "./results.js";
 import { searches } from "./search.js";
 import { askForToken, ensureSession } from "./session.js";
@@ -186,6 +186,7 @@ function readAddress() {
   const key = history.state?.photo ?? null;
   const lost = key !== null && !photoOf(key);
   app.state = fromParams(new URLSearchParams(location.search), lost ? null : key);
+  if (!app.state.question) app.state = emptyState();
   if (lost) toast(t("photo.lost"));
 }
 
@@ -210,6 +211,7 @@ async function start() {
     else views.failed(error, start);
     return;
   }
+  await restorePhoto();
   views.rebuild();
   readAddress();
   if (app.state.question) search();

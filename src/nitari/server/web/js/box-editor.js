@@ -1,7 +1,7 @@
 /** The box on the photo: moved and resized by mouse, touch and keyboard. */
 
 import { announce, boxStyle, debounce, h, setStyle } from "./dom.js";
-import { percent, t } from "./i18n/index.js";
+import { number, t } from "./i18n/index.js";
 
 const SMALLEST = 0.04;
 const STEP = 0.02;
@@ -168,5 +168,5 @@ const widen = ([x1, y1, x2, y2]) => [
   Math.min(x1, 1 - SMALLEST), Math.min(y1, 1 - SMALLEST),
   Math.min(1, Math.max(x2, x1 + SMALLEST)), Math.min(1, Math.max(y2, y1 + SMALLEST)),
 ];
-const describe = ([x1, y1, x2, y2]) =>
-  t("box.at", { left: percent(x1), top: percent(y1), width: percent(x2 - x1), height: percent(y2 - y1) });
+const share = (value) => number(value, { style: "percent" });
+const describe = ([x1, y1, x2, y2]) => t("box.at", { left: share(x1), top: share(y1), width: share(x2 - x1), height: share(y2 - y1) });

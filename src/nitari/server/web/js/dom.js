@@ -118,11 +118,9 @@ export function debounce(action, wait) {
  * Say something to screen readers.
  *
  * @param {string} text
- * @param {{urgent?: boolean}} [how]
  */
-export function announce(text, { urgent = false } = {}) {
-  const region = document.getElementById(urgent ? "live-urgent" : "live");
-  if (!region) return;
+export function announce(text) {
+  const region = document.getElementById("live");
   region.textContent = "";
   // An empty moment between two texts makes screen readers speak the same text again.
   setTimeout(() => (region.textContent = text), 60);

@@ -33,15 +33,17 @@ export function facetPanel(app) {
   function update() {
     const facets = app.answer?.facets;
     clear.hidden = Object.keys(app.state.filters).length === 0;
+    element.hidden = !facets;
     if (!facets) return;
     let shown = 0;
     const views = facets.map((facet) => {
       const mind = memory.get(facet.name) ?? {};
       memory.set(facet.name, mind);
       const chosen = app.state.filters[facet.name];
-      const view = isRange(facet, chosen) ? rangeView(app, facet, mind, chosen) : valuesView(app, facet, mind, chosen, update);
+      const range = isRange(facet, chosen);
+      const view = range ? rangeView(app, facet, mind, chosen) : valuesView(app, facet, mind, chosen, update);
       if (!view) return null;
-      return disclosure(facet.name, chosen, view, mind, shown++ < OPEN_AT_FIRST);
+      return disclosure(facet.name, chosen, view, mind, shown++ < OPEN_AT_FIRST || range);
     });
     keepFocus(list, () => list.replaceChildren(...views.filter(Boolean)));
     element.hidden = shown === 0;

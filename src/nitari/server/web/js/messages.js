@@ -7,7 +7,7 @@ import { hasPhoto } from "./state.js";
 /**
  * A message with a picture, a title, a text and actions.
  *
- * @param {{icon: string, title: string, text?: string|null, more?: string|null, actions?: Node[], testid?: string,
+ * @param {{icon: string, title: string, text?: string|null, more?: string|Node|null, actions?: Node[], testid?: string,
  *          alert?: boolean, heading?: string}} props `heading`: the title's tag, as deep as where it stands.
  * @returns {HTMLElement}
  */
@@ -16,7 +16,7 @@ export function message({ icon: name, title, text, more, actions = [], testid, a
     h("div", { class: "message-icon" }, icon(name)),
     h(heading, { class: "message-title", text: title }),
     text && h("p", { class: "message-text", text }),
-    more && h("p", { class: "message-text muted", text: more }),
+    more && h("p", { class: "message-text message-more muted" }, more),
     actions.length > 0 && h("div", { class: "message-actions" }, actions));
 }
 
@@ -48,20 +48,31 @@ export function nothingFound(app) {
 }
 
 /**
- * What went wrong.
+ * What went wrong: in the reader's language what it means for this search, and below in the server's own words why.
  *
  * @param {import("./api.js").ApiError} error
- * @param {{onRetry: () => void, onHome: () => void, heading?: string}} ways
+ * @param {{question?: import("./state.js").Question|null, onRetry: () => void, onHome: () => void, heading?: string}} props
  * @returns {HTMLElement}
  */
-export function failure(error, { onRetry, onHome, heading }) {
+export function failure(error, { question = null, onRetry, onHome, heading }) {
   const retry = button({ label: t("retry"), icon: "retry", kind: "primary", onClick: onRetry });
   const home = button({ label: t("home"), onClick: onHome });
   if (error.kind === "offline") return message({ icon: "offline", title: t("offline.title"), text: t("offline.text"), actions: [retry], testid: "offline", alert: true, heading });
   if (error.kind === "busy") return message({ icon: "clock", title: t("busy.title"), text: t("busy.text"), actions: [retry], testid: "busy", alert: true, heading });
-  const known = { 404: "gone", 413: "large", 415: "format" }[error.status];
+  const key = meaning(error, question);
   return message({
-    icon: "none", title: t(known ? `error.${known}` : "error.title"), text: error.detail, more: error.remedy || null,
+    icon: "none", title: t(`error.${key}`), text: t(`error.${key}.text`), more: h("span", { lang: "en" }, [error.detail, error.remedy].filter(Boolean).map(sentence).join(" ")),
     actions: error.status >= 500 ? [retry, home] : [home], testid: "error", alert: true, heading,
   });
 }
+
+function meaning({ status }, question) {
+  if (status >= 500) return "server";
+  if (status === 413) return "large";
+  if (status === 404 && question?.kind === "item") return "item";
+  if (status === 404 && question?.kind === "kept") return "kept";
+  if (question?.kind === "url") return "link";
+  return question?.kind === "photo" && [415, 422].includes(status) ? "photo" : "other";
+}
+
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");

@@ -14,6 +14,11 @@ const OTHER_NAMES = /\.(heic|heif|tiff?|avif|jxl|bmp|webp|jpe?g|png|gif)$/i;
  *   `preview` is an object URL, `null` where the browser cannot show the format.
  */
 
+// Phones drop a page that is not looked at, and people reload: the newest photo lasts as long as its tab, and on this
+// device only.
+const STORED = "nitari.photo";
+const LONGEST_STORED = 3_000_000;
+
 /** @type {Map<string, TabPhoto>} */
 const photos = new Map();
 let count = 0;
@@ -46,7 +51,35 @@ export async function addPhoto(file) {
     URL.revokeObjectURL(photos.get(old).preview ?? "");
     photos.delete(old);
   }
+  store(key, blob);
   return key;
+}
+
+function store(key, blob) {
+  const reader = new FileReader();
+  reader.addEventListener("load", () => {
+    try {
+      if (reader.result.length > LONGEST_STORED) sessionStorage.removeItem(STORED);
+      else sessionStorage.setItem(STORED, JSON.stringify({ key, data: reader.result }));
+    } catch {
+      // No room, or storage is switched off: a reload then loses the photo, and says so.
+    }
+  });
+  reader.readAsDataURL(blob);
+}
+
+/** Bring back the photo of this tab's earlier visit, if there is one. */
+export async function restorePhoto() {
+  try {
+    const { key, data } = JSON.parse(sessionStorage.getItem(STORED));
+    const [head, text] = data.split(",");
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const blob = new Blob([bytes], { type: head.slice("data:".length).split(";")[0] });
+    const { shown } = await prepare(blob);
+    photos.set(key, { blob, preview: shown ? URL.createObjectURL(blob) : null, keptId: null });
+  } catch {
+    // There is none, or it cannot be read.
+  }
 }
 
 /**

@@ -104,7 +104,7 @@ export function resultsPanel(app) {
     }
     timing.hidden = !answer || status === "error";
     tools.hidden = status === "error" || app.collection?.items === 0;
-    if (status === "error") place.replaceChildren(failure(app.error, { onRetry: app.retry, onHome: app.home }));
+    if (status === "error") place.replaceChildren(failure(app.error, { question: state.question, onRetry: app.retry, onHome: app.home }));
     else if (app.collection?.items === 0) place.replaceChildren(emptyCatalog());
     else if (ready && found === 0) place.replaceChildren(nothingFound(app));
     else place.replaceChildren();
