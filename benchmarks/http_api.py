@@ -245,10 +245,10 @@ async def _memory(stage: Stage, seconds: float) -> dict[str, Any]:
     watcher = asyncio.create_task(watch())
     make = stage.requests
     streams = (
-        (_photo_calls(stage), 2, 0.05),
-        (_item_calls(stage), 2, 0.01),
+        (_photo_calls(stage), 1, 0.1),
+        (_item_calls(stage), 1, 0.01),
         (_browsing_calls(stage), 1, 0.02),
-        (_edit_calls(stage), 1, 0.05),
+        (_edit_calls(stage), 1, 0.1),
     )
     tallies = await asyncio.gather(
         *(
