@@ -99,7 +99,9 @@ export function resultCard(hit, { onMore, onTaste, eager = false }) {
   const element = h("li", { class: "card", "data-testid": "result-card", "data-id": id },
     h("article", { class: "card-inner", "aria-label": title },
       h("div", { class: "card-photo" },
-        link ? h("a", { ...outside, class: "card-photo-link", tabindex: "-1", "aria-hidden": "true" }, photo) : photo,
+        // Where there is no product page to go to, a click on the photo does what the button below does.
+        link ? h("a", { ...outside, class: "card-photo-link", tabindex: "-1", "aria-hidden": "true" }, photo)
+          : h("div", { class: "card-photo-link", on: { click: () => onMore(hit) } }, photo),
         gone && h("span", { class: "badge", text: attributeValue("availability", "out_of_stock") }),
         h("div", { class: "tastes" }, like, dislike)),
       h("div", { class: "card-text" },

@@ -72,7 +72,7 @@ function photoView(app) {
   let drawn = null;
 
   const unseen = () => {
-    const reason = question.kind === "url" ? t("query.link.unseen", { host: hostOf(question.url) }) : t("query.unseen");
+    const reason = { url: () => t("query.link.unseen", { host: hostOf(question.url) }), kept: () => t("error.kept"), photo: () => t("query.unseen") }[question.kind]();
     stage.replaceChildren(h("div", { class: "stage-unseen" }, icon(question.kind === "url" ? "link" : "photo"), h("p", { text: reason })));
     stage.classList.add("is-unseen");
     editor = null;

@@ -27,7 +27,6 @@ export function shell(app) {
   let parts = null;
 
   function rebuild() {
-    document.title = t("page.title");
     document.getElementById("skip").textContent = t("skip");
     document.getElementById("main").replaceChildren();
     const inputs = photoInputs({ onPhoto: app.searchPhoto, onRefused: () => toast(t("photo.refused")) });
@@ -49,6 +48,7 @@ export function shell(app) {
     const asking = app.state.question !== null;
     document.body.classList.toggle("is-searching", asking);
     parts.searching.hidden = !asking;
+    document.title = asking ? `${t("page.results")} · Nitari` : t("page.title");
     if (!asking) {
       parts.start ??= startView(app, parts.inputs);
       if (!parts.start.element.isConnected) document.getElementById("main").prepend(parts.start.element);
@@ -56,6 +56,7 @@ export function shell(app) {
     }
     parts.start?.element.remove();
     parts.start = null;
+    document.querySelector("[data-testid=share]").hidden = app.status === "error";
     parts.query.update();
     parts.facets.update();
     parts.results.update();
