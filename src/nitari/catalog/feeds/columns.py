@@ -21,12 +21,14 @@ Every other column becomes an attribute:
 - Identifiers and words (``gtin``, ``mpn``, ``brand``, ``size``, ``google_product_category``, ``custom_label_0``, all
   that end in ``_id``, ``_code``, ``_number``, ``_no``) are text, whatever they look like.
 - Links to pages (``link``, ``mobile_link``, ``canonical_link``, ``ads_redirect``) are ``http(s)`` URLs.
+- HTML entities in ``title`` and ``description`` of text formats (``Tee&trade;``) are the characters they stand for.
 - ``color`` with slashes (``Red/Blue``) is a list, as Google reads it.
 - Unknown columns: see ``values.open_value``. Objects (``{"w": 3}``) become columns of their own (``dims_w``).
 """
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -90,6 +92,9 @@ _WORDS = frozenset({
 # What a page may offer for clicking: nothing but http(s) may get there, `javascript:` least of all.
 _PAGE_LINKS = frozenset({"link", "mobile_link", "canonical_link", "ads_redirect"})
 _PAGE_LINK = re.compile(r"https?://[^\s/?#]\S*", re.IGNORECASE)
+# Shops write these two in an editor of web pages, and many export them as they stand there.
+_FROM_HTML = frozenset({TITLE, "description"})
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE)
 _WORD_ENDINGS = re.compile(r".*_(?:id|code|number|no|currency|label_\d)")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NOT_WORD = re.compile(r"\W+")
@@ -219,6 +224,8 @@ def to_item(record: Record, location: str) -> tuple[Item | None, list[Rejection]
     row = _Row(location)
     meant = layout(record.names)
     cells = _gather(meant.names, record.values)
+    if not record.typed:
+        cells.update({name: _without_entities(cells[name]) for name in _FROM_HTML & cells.keys()})
     try:
         row.item_id = _identifier(cells.pop(ID, None), ID, meant.rival_ids)
     except BadValueError as bad:
@@ -295,6 +302,13 @@ def _collect(cells: dict[str, RawValue], name: str, value: RawValue) -> None:
         *(before if isinstance(before, list) else [before]),
         *(value if isinstance(value, (list, tuple)) else [value]),
     ]
+
+
+def _without_entities(value: RawValue) -> RawValue:
+    """A text whose characters are written out: ``&trade;`` is the sign. Nothing ever reads it as HTML."""
+    if not isinstance(value, str) or "&" not in value:
+        return value
+    return _ENTITY.sub(lambda found: html.unescape(found[0]), value)
 
 
 def _identifier(value: RawValue, column: str, rivals: tuple[str, ...] = ()) -> str:

@@ -169,6 +169,21 @@ def test_titles_are_one_line() -> None:
     assert (item.title, problem.code) == ("", "attribute")
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("EverCool&trade; Tee", "EverCool™ Tee"), ("Salt &amp; Pepper", "Salt & Pepper"), ("caf&#233;", "café"),
+        ("R&D; AT&T", "R&D; AT&T"), ("fish &lt;b&gt;", "fish <b>"), ("&amp;amp;", "&amp;"), ("&#0;x", "\ufffdx"),
+    ],
+)  # fmt: skip
+def test_entities_in_titles_are_characters(written: str, read: str) -> None:
+    """Titles and descriptions of text formats lose their HTML entities, once; other columns and typed feeds do not."""
+    item = good(title=written, description=written, model=written)
+    assert item.title == item.attributes["description"] == read
+    assert item.attributes["model"] == written
+    assert good(title=written, typed=True).title == written
+
+
 def test_prices_bring_their_currency() -> None:
     """Beside each price stands its currency, unless the feed has such a column itself."""
     item = good(price="52.00 USD", sale_price="¥1,980")
