@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nitari.disk import sync_folder
 from nitari.errors import StateError
 from nitari.index.base import VectorIndex
 from nitari.index.seal import check_file, describe_file, read_document, write_document
@@ -123,12 +124,12 @@ def _save(index: VectorIndex, folder: Path, header: SnapshotHeader) -> Path:
     manifest = describe_file(temporary / _MANIFEST_NAME)
     _sync_tree(temporary)
     temporary.rename(final)
-    _sync_folder(folder)
+    sync_folder(folder)
     pointer = folder / f"tmp-{CURRENT_NAME}"
     write_document(pointer, _CURRENT_MAGIC, FORMAT, {"name": final.name, "manifest": manifest})
     _sync_file(pointer)
     pointer.replace(folder / CURRENT_NAME)
-    _sync_folder(folder)
+    sync_folder(folder)
     _sweep(folder, keep=final.name)
     return final
 
@@ -199,27 +200,16 @@ def _sync_tree(folder: Path) -> None:
     """Make all files and folders under ``folder`` survive a power cut."""
     for path in folder.rglob("*"):
         if path.is_dir():
-            _sync_folder(path)
+            sync_folder(path)
         else:
             _sync_file(path)
-    _sync_folder(folder)
+    sync_folder(folder)
 
 
 def _sync_file(path: Path) -> None:
     """Make a file's content survive a power cut (Windows syncs only what is open for writing)."""
     with path.open("r+b") as file:
         os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a folder's entries survive a power cut; Windows has no such call and needs none."""
-    if sys.platform == "win32":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager
