@@ -9,8 +9,9 @@ import { announceResults } from "./results.js";
 import { searches } from "./search.js";
 import { askForToken, ensureSession } from "./session.js";
 import { shell } from "./shell.js";
-import { emptyState, fromParams, toParams } from "./state.js";
+import { emptyState, fromParams, MOST_HITS, PAGE, toParams } from "./state.js";
 import { toast } from "./toast.js";
+import { followScrolling, keepVisit, newVisit, recallVisit, visit } from "./visits.js";
 
 const app = {
   state: emptyState(),
@@ -36,12 +37,14 @@ let timer = 0;
  * Change what is searched for.
  *
  * @param {Partial<import("./state.js").State>} patch
- * @param {{push?: boolean, focus?: string|null}} [how] `push: false` changes the present history entry.
+ * @param {{push?: boolean, focus?: string|null, stay?: boolean}} [how] `push: false` changes the present history
+ *   entry; `stay` leaves the page scrolled as it is, where else the new results' beginning comes into view.
  */
-function change(patch, { push = true, focus = null } = {}) {
+function change(patch, { push = true, focus = null, stay = false } = {}) {
   app.state = { ...app.state, ...patch };
   writeAddress(push);
   search({ focus });
+  if (!stay) views.toResults();
 }
 
 function begin(question) {
@@ -71,8 +74,9 @@ function searchUrl(url) {
 
 function home() {
   running.abort();
+  const searching = app.state.question !== null;
   Object.assign(app, { state: emptyState(), answer: null, status: "idle", error: null, busy: null });
-  writeAddress(true);
+  writeAddress(searching);
   views.show();
   scrollTo({ top: 0 });
   views.focus("start");
@@ -85,7 +89,7 @@ function taste(kind, { item_id: id }) {
   change({
     [kind]: on ? [...app.state[kind], id] : app.state[kind].filter((one) => one !== id),
     [other]: app.state[other].filter((one) => one !== id),
-  });
+  }, { stay: true });
 }
 
 function retry() {
@@ -93,38 +97,40 @@ function retry() {
 }
 
 /** Ask the server, and show what it says; clicks that follow each other quickly are one question. */
-function search({ focus = null } = {}) {
+function search({ focus = null, k = PAGE } = {}) {
   clearTimeout(timer);
   if (!app.state.question) {
     running.abort();
     Object.assign(app, { answer: null, status: "idle", error: null, busy: null });
     return views.show();
   }
-  Object.assign(app, { status: "loading", error: null, busy: null, loadingMore: false, pages: 1, nearest: null });
+  Object.assign(app, { status: "loading", error: null, busy: null, loadingMore: false, pages: Math.ceil(k / PAGE), nearest: null });
   views.show();
   if (focus) views.focus(focus);
-  timer = setTimeout(ask, app.answer ? 60 : 0);
+  timer = setTimeout(() => ask(k), app.answer ? 60 : 0);
 }
 
-async function ask() {
+async function ask(k) {
   const { state } = app;
   try {
-    const { answer, roundTrip } = await running.run(state, { facets: app.collection.facets, onBusy });
+    const { answer, roundTrip } = await running.run(state, { facets: app.collection.facets, k, onBusy });
     remember(answer.hits);
     app.currency = answer.hits.map(({ attributes }) => attributes.price_currency).find((code) => typeof code === "string") ?? app.currency;
     Object.assign(app, { answer, roundTrip, status: "ready", busy: null, answers: app.answers + 1 });
-    if (answer.hits.length === 0 && answer.total > 0 && state.minScore > 0) app.nearest = await nearestMiss(state);
+    keepVisit(answer);
     views.show();
     announceResults(app);
+    if (answer.hits.length === 0 && answer.total > 0 && state.minScore > 0) await showNearest(state);
   } catch (error) {
     await failed(error);
   }
 }
 
-/** The best product below the threshold: how far off the nothing is. */
-async function nearestMiss(state) {
+/** Show the best product below the threshold: how far off the nothing is. */
+async function showNearest(state) {
   const { answer } = await running.run({ ...state, minScore: 0 }, { k: 1, onBusy });
-  return answer.hits[0] ?? null;
+  app.nearest = answer.hits[0] ?? null;
+  views.show();
 }
 
 async function loadMore() {
@@ -139,6 +145,7 @@ async function loadMore() {
     const seen = new Set(before.hits.map(({ item_id }) => item_id));
     const fresh = answer.hits.filter(({ item_id }) => !seen.has(item_id));
     Object.assign(app, { answer: { ...before, hits: [...before.hits, ...fresh], more: answer.more }, loadingMore: false, busy: null, pages: app.pages + 1 });
+    keepVisit(app.answer);
     views.show();
     announce(t("results.loaded", { n: fresh.length }));
   } catch (error) {
@@ -158,7 +165,11 @@ function onBusy(seconds) {
 
 async function failed(error) {
   if (error.name === "AbortError") return;
-  if (!(error instanceof api.ApiError)) throw error;
+  if (!(error instanceof api.ApiError)) {
+    // Not an answer that this page understands, a proxy's page for one: shown like any other failure, and told in full.
+    console.error(error);
+    error = new api.ApiError("problem", { detail: String(error), status: 500 });
+  }
   if (error.kind === "token") {
     await askForToken();
     return search();
@@ -178,7 +189,7 @@ function writeAddress(push) {
   if (asked) params.set("lang", language());
   const query = String(params);
   const { question } = app.state;
-  const entry = { photo: question?.kind === "photo" ? question.key : null };
+  const entry = { photo: question?.kind === "photo" ? question.key : null, visit: (!push && visit()) || newVisit() };
   history[push ? "pushState" : "replaceState"](entry, "", query ? `?${query}` : location.pathname);
 }
 
@@ -199,6 +210,7 @@ function setLanguage(code) {
 }
 
 async function start() {
+  followScrolling();
   chooseLanguage(new URLSearchParams(location.search).get("lang"));
   views = shell(app);
   views.waiting();
@@ -214,6 +226,7 @@ async function start() {
   await restorePhoto();
   views.rebuild();
   readAddress();
+  writeAddress(false);
   if (app.state.question) search();
   else views.show();
 }
@@ -222,8 +235,12 @@ addEventListener("popstate", () => {
   if (!app.collection) return;
   const before = JSON.stringify(app.state.question);
   readAddress();
-  if (JSON.stringify(app.state.question) !== before) app.answer = null;
-  search();
+  const left = recallVisit();
+  if (left) app.answer = left.answer;
+  else if (JSON.stringify(app.state.question) !== before) app.answer = null;
+  // What was shown is there at once; the catalog may have changed since, so as much of it is asked for again.
+  search({ k: Math.min(MOST_HITS, Math.max(PAGE, left?.answer.hits.length ?? 0)) });
+  scrollTo({ top: left?.scroll ?? 0, behavior: "instant" });
 });
 addEventListener("online", () => app.error?.kind === "offline" && app.state.question && retry());
 listenForPhotos({

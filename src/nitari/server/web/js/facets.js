@@ -27,7 +27,7 @@ export function facetPanel(app) {
   const element = h("section", { class: "filters", "aria-labelledby": "filters-title" },
     h("div", { class: "filters-head" }, h("h2", { id: "filters-title", class: "section-title", tabindex: "-1", text: t("filters.title") }), clear),
     list);
-  /** @type {Map<string, {open?: boolean, all?: boolean, find?: string, values?: any[], bounds?: [number, number]}>} */
+  /** @type {Map<string, {open?: boolean, all?: boolean, find?: string, values?: any[], readFor?: number, bounds?: [number, number]}>} */
   const memory = new Map();
 
   function update() {
@@ -83,6 +83,8 @@ function rangeView(app, facet, mind, chosen) {
 
 function valuesView(app, facet, mind, chosen, update) {
   const picked = chosen?.values ?? [];
+  // Counts of an earlier answer: shown until those of this one are there.
+  if (mind.all && mind.readFor !== app.answers) readAll(app, facet, mind).then(() => mind.values && update());
   const values = [...(mind.values ?? facet.values)];
   const fresh = new Map(facet.values.map(({ value, count }) => [value, count]));
   for (const value of picked) if (!values.some((one) => one.value === value)) values.unshift({ value, count: fresh.get(value) ?? 0 });
@@ -112,18 +114,21 @@ function valuesView(app, facet, mind, chosen, update) {
       mind.all = !mind.all;
       mind.find = "";
       if (!mind.all) mind.values = undefined;
-      else if (facet.values.length >= FACET_VALUES) mind.values = await allValues(app, facet);
+      if (mind.all) await readAll(app, facet, mind);
       update();
     },
   });
   return [find, list, more];
 }
 
-async function allValues(app, facet) {
+/** Get the values beyond those that came with the answer, where there are more. */
+async function readAll(app, facet, mind) {
+  mind.readFor = app.answers;
+  if (facet.values.length < FACET_VALUES) return;
   try {
-    return (await facetValues(facet.name, toFilter(app.state.filters))).facets[0].values;
+    mind.values = (await facetValues(facet.name, toFilter(app.state.filters))).facets[0].values;
   } catch {
-    return facet.values;
+    // Those that came with the answer have to do.
   }
 }
 

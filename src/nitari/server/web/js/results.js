@@ -26,12 +26,12 @@ export function resultsPanel(app) {
   const openFilters = button({ label: t("filters.title"), icon: "filter", kind: "small filters-open", onClick: () => app.openFilters(), "data-key": "open-filters" });
   const threshold = thresholdControl(app);
   const group = h("input", { type: "checkbox", class: "check", role: "switch", "data-testid": "group", on: { change: () => app.change({ group: group.checked }) } });
-  const tools = h("div", { class: "tools" }, openFilters, threshold.element,
-    h("label", { class: "switch" }, group, h("span", { class: "switch-track", "aria-hidden": "true" }), h("span", { text: t("results.group") })));
+  const grouping = h("label", { class: "switch" }, group, h("span", { class: "switch-track", "aria-hidden": "true" }), h("span", { text: t("results.group") }));
+  const tools = h("div", { class: "tools" }, openFilters, threshold.element, grouping);
   const refine = h("div", { class: "refine", hidden: true });
   const chosen = h("div", { class: "chips", hidden: true });
   const notice = h("p", { class: "notice", role: "status", hidden: true });
-  const grid = h("ol", { class: "grid", "aria-labelledby": "results-title" });
+  const grid = h("ol", { class: "grid", role: "list", "aria-labelledby": "results-title" });
   const place = h("div", { class: "results-place" });
   const more = button({ label: t("results.more"), kind: "more-results", "data-testid": "load-more", "data-key": "more", onClick: () => app.loadMore() });
   const end = h("p", { class: "results-end muted" });
@@ -85,6 +85,8 @@ export function resultsPanel(app) {
     const { answer, status, state } = app;
     threshold.update();
     group.checked = state.group;
+    // A catalog whose items are all of their own style has nothing to group.
+    grouping.hidden = app.collection.groups === app.collection.items && !state.group;
     const filters = Object.keys(state.filters).length;
     openFilters.lastElementChild.textContent = filters ? t("filters.title.n", { n: filters }) : t("filters.title");
     showChosen();

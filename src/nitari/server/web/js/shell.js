@@ -20,7 +20,7 @@ const NARROW = "(max-width: 860px)";
  *
  * @param {any} app
  * @returns {{show: () => void, rebuild: () => void, waiting: () => void, failed: (error: any, retry: () => void) => void,
- *            focus: (what: string) => void}}
+ *            focus: (what: string) => void, toResults: () => void}}
  */
 export function shell(app) {
   const root = document.getElementById("app");
@@ -72,6 +72,10 @@ export function shell(app) {
     },
     failed(error, again) {
       document.getElementById("main").replaceChildren(failure(error, { onRetry: again, onHome: again, heading: "h1" }));
+    },
+    toResults() {
+      const top = parts.results.element.getBoundingClientRect().top;
+      if (top < 0) scrollBy({ top });
     },
     focus(what) {
       if (what === "results") parts.results.focus();

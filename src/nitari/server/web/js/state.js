@@ -10,6 +10,7 @@
  */
 
 export const PAGE = 24;
+export const MOST_HITS = 1000;
 export const FACET_VALUES = 40;
 const MOST_EXAMPLES = 100;
 

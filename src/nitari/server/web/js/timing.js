@@ -26,10 +26,10 @@ export function timingView(timing, roundTrip) {
     h("tr", { class: kind },
       h("th", { scope: "row" }, h("span", { class: `timing-dot stage-${stage}`, "aria-hidden": "true" }), label(stage)),
       h("td", { text: milliseconds(ms) }));
-  return h("details", { class: "timing", "data-testid": "timing" },
+  const details = h("details", { class: "timing", "data-testid": "timing" },
     h("summary", { class: "timing-summary", "data-key": "timing" },
       h("span", { class: "sr-only", text: t("timing.label") }), ` ${milliseconds(total)}`),
-    h("div", { class: "timing-panel" },
+    h("div", { class: "timing-panel", tabindex: "-1" },
       bar,
       h("table", { class: "timing-table" },
         h("caption", { class: "sr-only", text: t("timing.caption") }),
@@ -37,6 +37,14 @@ export function timingView(timing, roundTrip) {
           stages.map(([stage, ms]) => row(stage, ms, "")),
           row("total", total, "timing-total"),
           row("round-trip", roundTrip, "timing-round")))));
+  const close = () => (details.open = false);
+  details.addEventListener("focusout", (event) => event.relatedTarget && !details.contains(event.relatedTarget) && close());
+  details.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !details.open) return;
+    close();
+    details.firstElementChild.focus();
+  });
+  return details;
 }
 
 function stagesOf(timing) {
