@@ -3384,6 +3384,8 @@ export interface operations {
                      * @example {
                      *       "facets": [
                      *         {
+                     *           "high": null,
+                     *           "low": null,
                      *           "name": "gender",
                      *           "values": [
                      *             {
@@ -3703,6 +3705,7 @@ export interface operations {
                      *             "gender": "female",
                      *             "price": 34
                      *           },
+                     *           "feed_id": null,
                      *           "image_links": [
                      *             "https://shop.example/photos/24-mb01.jpg"
                      *           ],
@@ -3953,6 +3956,7 @@ export interface operations {
                      *         "gender": "female",
                      *         "price": 34
                      *       },
+                     *       "feed_id": null,
                      *       "image_links": [
                      *         "https://shop.example/photos/24-mb01.jpg"
                      *       ],
@@ -6106,6 +6110,8 @@ export interface operations {
                      * @example {
                      *       "facets": [
                      *         {
+                     *           "high": null,
+                     *           "low": null,
                      *           "name": "gender",
                      *           "values": [
                      *             {
@@ -6491,6 +6497,8 @@ export interface operations {
                      * @example {
                      *       "facets": [
                      *         {
+                     *           "high": null,
+                     *           "low": null,
                      *           "name": "gender",
                      *           "values": [
                      *             {
@@ -6851,8 +6859,10 @@ export interface operations {
                      *           "created_at": "2026-11-24T09:30:00Z",
                      *           "feed": "https://shop.example/feed.xml",
                      *           "feed_id": "https://shop.example/feed.xml",
+                     *           "finished_at": null,
                      *           "job_id": "00063f1c2b7a90004f1d2c3b4a596877",
                      *           "kind": "import",
+                     *           "problem": null,
                      *           "progress": {
                      *             "deleted": 0,
                      *             "indexed": 60,
@@ -7060,8 +7070,12 @@ export interface operations {
                      *       "created_at": "2026-11-24T09:30:00Z",
                      *       "feed": "https://shop.example/feed.xml",
                      *       "feed_id": "https://shop.example/feed.xml",
+                     *       "finished_at": null,
                      *       "job_id": "00063f1c2b7a90004f1d2c3b4a596877",
                      *       "kind": "import",
+                     *       "problem": null,
+                     *       "progress": null,
+                     *       "started_at": null,
                      *       "state": "queued",
                      *       "sync": false
                      *     }
@@ -7338,8 +7352,10 @@ export interface operations {
                      *       "created_at": "2026-11-24T09:30:00Z",
                      *       "feed": "https://shop.example/feed.xml",
                      *       "feed_id": "https://shop.example/feed.xml",
+                     *       "finished_at": null,
                      *       "job_id": "00063f1c2b7a90004f1d2c3b4a596877",
                      *       "kind": "import",
+                     *       "problem": null,
                      *       "progress": {
                      *         "deleted": 0,
                      *         "indexed": 60,
@@ -7569,8 +7585,10 @@ export interface operations {
                      *       "created_at": "2026-11-24T09:30:00Z",
                      *       "feed": "https://shop.example/feed.xml",
                      *       "feed_id": "https://shop.example/feed.xml",
+                     *       "finished_at": null,
                      *       "job_id": "00063f1c2b7a90004f1d2c3b4a596877",
                      *       "kind": "import",
+                     *       "problem": null,
                      *       "progress": {
                      *         "deleted": 0,
                      *         "indexed": 60,
@@ -7820,8 +7838,10 @@ export interface operations {
                      *       "created_at": "2026-11-24T09:30:00Z",
                      *       "feed": "https://shop.example/feed.xml",
                      *       "feed_id": "https://shop.example/feed.xml",
+                     *       "finished_at": null,
                      *       "job_id": "00063f1c2b7a90004f1d2c3b4a596877",
                      *       "kind": "import",
+                     *       "problem": null,
                      *       "progress": {
                      *         "deleted": 0,
                      *         "indexed": 60,
