@@ -225,8 +225,8 @@ class UploadedFeed:
         self._name = name
         with self._naming():
             self._feed = _file(path, feed_id or name, None, None)
+            self.size_hint = self._feed.size_hint
         self.feed_id = self._feed.feed_id
-        self.size_hint = self._feed.size_hint
 
     def read(self) -> Iterator[FeedRow | Rejection]:
         """Rows in the feed's order.

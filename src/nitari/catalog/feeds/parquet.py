@@ -71,7 +71,9 @@ class ParquetReader:
                     yield file
             except (arrow.ArrowException, OSError) as exc:  # pyarrow raises both for a damaged file
                 raise FeedError(
-                    f"{self._path} is a damaged Parquet file: {exc}", remedy="export it again", code="parquet"
+                    f"{self._path} is a damaged Parquet file: {str(exc).strip()}",
+                    remedy="export it again",
+                    code="parquet",
                 ) from exc
 
 
