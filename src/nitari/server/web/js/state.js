@@ -86,8 +86,8 @@ export function fromParams(params, photoKey = null) {
   }
   const least = Number(params.get("min"));
   if (least > 0 && least <= 1) state.minScore = least;
-  state.liked = [...new Set(params.getAll("like"))].slice(0, MOST_EXAMPLES);
-  state.disliked = [...new Set(params.getAll("dislike"))].slice(0, MOST_EXAMPLES);
+  state.liked = [...new Set(params.getAll("like").filter(Boolean))].slice(0, MOST_EXAMPLES);
+  state.disliked = [...new Set(params.getAll("dislike").filter(Boolean))].slice(0, MOST_EXAMPLES);
   state.group = params.get("group") === "1";
   return state;
 }
