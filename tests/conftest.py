@@ -7,11 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from nitari.errors import ModelError
 from nitari.models.store import ModelStore
 from nitari.settings import load_settings
 from support.browser import find_browser
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("nitari", deadline=None)
+settings.load_profile("nitari")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
