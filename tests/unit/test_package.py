@@ -56,6 +56,7 @@ LIBRARY_HOMES: dict[str, set[str]] = {
     "onnxruntime": {"runtimes/onnx.py"},
     "faiss": {"index/faiss.py"},
     "ir_measures": {"evaluate/measures.py"},
+    "python_multipart": {"server/body.py"},
     "uvicorn": {"server/listen.py"},
     "platformdirs": {"settings.py"},
     "prometheus_client": {"telemetry.py"},

@@ -10,11 +10,14 @@ import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from threading import Lock
+from weakref import finalize
 
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from nitari.errors import BusyError
 from nitari.server.problems import RequestError
 
 JSON = "application/json"
@@ -24,13 +27,14 @@ IMAGES = "image/*"
 
 MAX_JSON_BYTES = 4 * 2**20
 """Longest JSON: a thousand edits, or a vector of the widest model, with room to spare."""
+SMALL_BYTES = 65_536
 MAX_PARTS = 64
 PATIENCE_S = 60.0
 """Longest time for a body to arrive; slower ones only hold memory."""
 _MAX_HEADERS = 16_384
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Body:
     """What a request brought.
 
@@ -60,16 +64,56 @@ class Part:
     data: bytes
 
 
-async def read_body(request: Request, *, accepts: Collection[str], most: int) -> Body:
+class Room:
+    """Bytes of bodies that may be in memory at a time: what is being received, and what waits or is worked on.
+
+    A queue bounds how many requests wait, but a body is received before its request can wait.
+
+    Args:
+        most: Bytes.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._free = most
+        self._lock = Lock()
+
+    @property
+    def free(self) -> int:
+        """Bytes that are left."""
+        return self._free
+
+    def take(self, size: int) -> None:
+        """Take some.
+
+        Raises:
+            BusyError: there are not that many left.
+        """
+        with self._lock:
+            if size > self._free:
+                raise BusyError(
+                    "the server holds as many bytes of requests as it may",
+                    remedy="send the same request again in a second",
+                )
+            self._free -= size
+
+    def give(self, size: int) -> None:
+        """Give back."""
+        with self._lock:
+            self._free += size
+
+
+async def read_body(request: Request, *, accepts: Collection[str], most: int, room: Room | None = None) -> Body:
     """The body, refused as soon as it is known not to do.
 
     Args:
         request: Whose body.
         accepts: Media types, with ``image/*`` for any image.
         most: Longest body, bytes; JSON is held to ``MAX_JSON_BYTES`` as well.
+        room: What a body takes of it is given back when the ``Body`` is let go of.
 
     Raises:
         RequestError: 415 of another kind, 413 too long, 408 too slow.
+        BusyError: there is no room for it at present.
     """
     kind, parameters = _kind(request)
     if kind not in accepts and not (IMAGES in accepts and kind.startswith("image/")):
@@ -87,10 +131,38 @@ async def read_body(request: Request, *, accepts: Collection[str], most: int) ->
             code="content-encoding",
         )
     most = min(most, MAX_JSON_BYTES) if kind == JSON else most
-    return Body(kind, parameters, await _read(request, most))
+    claim = _Claim(room)
+    try:
+        body = Body(kind, parameters, await _read(request, most, claim))
+    except BaseException:
+        claim.end()
+        raise
+    if claim.size:
+        finalize(body, claim.end)
+    return body
 
 
-async def _read(request: Request, most: int) -> bytes:
+class _Claim:
+    """What one body takes of the room. Small bodies are not counted: it would cost more than they do."""
+
+    def __init__(self, room: Room | None) -> None:
+        self._room = room
+        self.size = 0
+
+    def grow(self, size: int) -> None:
+        """The body has grown to ``size``."""
+        if self._room is not None and size > SMALL_BYTES:
+            self._room.take(size - self.size)
+            self.size = size
+
+    def end(self) -> None:
+        """The body is gone."""
+        if self._room is not None and self.size:
+            self._room.give(self.size)
+            self.size = 0
+
+
+async def _read(request: Request, most: int, claim: _Claim) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > most:
         raise _too_large(most)
@@ -102,6 +174,7 @@ async def _read(request: Request, most: int) -> bytes:
                 size += len(part)
                 if size > most:
                     raise _too_large(most)
+                claim.grow(size)
                 parts.append(part)
     except TimeoutError as exc:
         raise RequestError(

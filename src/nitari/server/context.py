@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nitari.errors import NotFoundError
+from nitari.server.body import Room
 from nitari.server.security.access import Access
 from nitari.server.services import ServerConfig, Services
 from nitari.server.work import WorkQueue
@@ -23,6 +24,7 @@ class Api:
         config: How the server behaves.
         work: Where everything runs that takes time.
         edits: Where edits run, so that however many embed their photos, queries have their own threads.
+        room: For bodies of requests.
         metrics: What is counted.
         access: Who may do what.
         collection: The name of the one that is served.
@@ -33,6 +35,7 @@ class Api:
     config: ServerConfig
     work: WorkQueue
     edits: WorkQueue
+    room: Room
     metrics: Metrics
     access: Access
     collection: str

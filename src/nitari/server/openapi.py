@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.routing import BaseRoute
@@ -173,6 +174,7 @@ def document(routes: Sequence[BaseRoute]) -> Doc:
         tags=[{"name": name, "description": text} for name, text in _TAGS],
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
+    _restore_nulls(made, routes)
     components = made.setdefault("components", {})
     components["schemas"] = {**components.get("schemas", {}), **_schemas()}
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -183,6 +185,19 @@ def document(routes: Sequence[BaseRoute]) -> Doc:
     }
     made["security"] = [{}, {"bearer": []}, {"session": []}]
     return made
+
+
+def _restore_nulls(made: Doc, routes: Sequence[BaseRoute]) -> None:
+    """Put bodies and answers back as they were written: FastAPI leaves null out, in examples, too."""
+    for route in routes:
+        if not isinstance(route, APIRoute) or not route.include_in_schema:
+            continue
+        for method in route.methods or ():
+            operation = made["paths"][route.path_format][method.lower()]
+            operation.update(route.openapi_extra or {})
+            for status, answer in route.responses.items():
+                if "content" in answer:
+                    operation["responses"][str(status)]["content"] = answer["content"]
 
 
 def install(app: FastAPI) -> None:

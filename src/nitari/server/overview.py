@@ -29,6 +29,8 @@ _TELLING = (
     "pattern",
     "age_group",
 )
+# Each item's own, however few values a small catalog has.
+_NEVER = frozenset({"link", "mobile_link", "canonical_link", "description", "gtin", "mpn", "sku", "price_currency"})
 
 
 def choose_facets(attributes: Mapping[str, AttributeSummary], items: int) -> tuple[str, ...]:
@@ -51,7 +53,7 @@ def choose_facets(attributes: Mapping[str, AttributeSummary], items: int) -> tup
 
 
 def _suits(name: str, summary: AttributeSummary, items: int) -> bool:
-    if summary.items < _SHARE * items or summary.distinct < _FEWEST:
+    if name in _NEVER or summary.items < _SHARE * items or summary.distinct < _FEWEST:
         return False
     if name == _PRICE:
         return "number" in summary.kinds

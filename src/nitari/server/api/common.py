@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine, Mapping
 from collections.abc import Collection as Kinds
-from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 from fastapi import Path, Request, Response
+from fastapi.routing import APIRoute
 
 from nitari.server.body import JSON, Body, read_body
 from nitari.server.context import Api
@@ -23,9 +24,31 @@ ItemId = Annotated[
 ]
 
 
+class DirectRoute(APIRoute):
+    """A route whose endpoint takes the request and texts only, and answers a ``Response``.
+
+    It gets them directly: what FastAPI does in between, for parameters that it would convert and check, costs 0.1 ms,
+    as much as all the rest. The document is as for any other route.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The endpoint, given what it names."""
+        endpoint = cast(Callable[..., Coroutine[Any, Any, Response]], self.endpoint)
+        in_query = [param.name for param in self.dependant.query_params]
+
+        async def handle(request: Request) -> Response:
+            named = request.path_params
+            if in_query and request.scope["query_string"]:
+                given = request.query_params
+                named = {**named, **{name: given[name] for name in in_query if name in given}}
+            return await endpoint(request=request, **named)
+
+        return handle
+
+
 async def take(api: Api, request: Request, accepts: Kinds[str]) -> Body:
     """The body of a request, within the server's bounds."""
-    return await read_body(request, accepts=accepts, most=api.config.max_body_bytes)
+    return await read_body(request, accepts=accepts, most=api.config.max_body_bytes, room=api.room)
 
 
 def json_response(

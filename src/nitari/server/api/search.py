@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from nitari.server import examples, openapi, present, requests
-from nitari.server.api.common import COLLECTION, Collection, json_response, take
+from nitari.server.api.common import COLLECTION, Collection, DirectRoute, json_response, take
 from nitari.server.body import BINARY, FORM, IMAGES, JSON, Body
 from nitari.server.context import Api
 from nitari.server.schemas import (
@@ -27,7 +27,7 @@ Options = Annotated[
     str | None,
     Query(
         description="JSON, as `SearchOptions`, beside a photo that is the body.",
-        max_length=100_000,
+        max_length=requests.MAX_OPTIONS,
         examples=['{"k": 10, "region": "largest"}'],
     ),
 ]
@@ -35,7 +35,7 @@ Options = Annotated[
 
 def router(api: Api) -> APIRouter:
     """The routes that answer questions."""
-    routes = APIRouter(prefix=f"/v1/collections/{COLLECTION}", tags=["search"])
+    routes = APIRouter(prefix=f"/v1/collections/{COLLECTION}", tags=["search"], route_class=DirectRoute)
     searcher, photos, metrics = api.services.searcher, api.services.query_photos, api.metrics
     name = api.collection
 
