@@ -42,7 +42,7 @@ def flat(tmp_path_factory: pytest.TempPathFactory, model_store: object, data_dir
 def hostile(tmp_path_factory: pytest.TempPathFactory, model_store: object) -> Iterator[Site]:
     """A catalog whose every field tries to be more than text."""
     folder = tmp_path_factory.mktemp("page") / "hostile"
-    with site(folder, write_hostile(folder), env=FAST) as made:
+    with site(folder, write_hostile(folder), env=FAST, code=3) as made:
         yield made
 
 

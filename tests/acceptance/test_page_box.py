@@ -175,7 +175,7 @@ def test_by_touch(drawn: Site, visit: Visit) -> None:
         touch.drag(tab.get("region-box"), 0.1, 0.05)
     near(moved.options["region"], (x1 + 0.1, y1 + 0.05, x2 - 0.1, y2 - 0.1), 0.02)
     tab.fits()
-    tab.shoot("phone-box")
+    tab.shoot("box-touch")
 
 
 class Touch:

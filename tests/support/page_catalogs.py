@@ -31,7 +31,8 @@ EVIL_TITLES = (
     '"><img src=x onerror="window.hacked = 2">',
     "</h3></article><h1>Free money</h1>",
     "\u202eesrever ni si siht\u202c",
-    "Wow " * 2500,
+    "Wow " * 1000,
+    "M" * 4096,
     "W" * 10_000,
     "👗👠🧦 👩‍👩‍👧‍👦 ÅÉ東京のワンピース‏",
     "${window.hacked = 3}{{constructor.constructor('window.hacked = 4')()}}",
@@ -107,16 +108,16 @@ def _write_feed(folder: Path, columns: Sequence[str], rows: Sequence[Mapping[str
 
 
 @contextmanager
-def site(folder: Path, photos: dict[str, Path], *words: str, env: Mapping[str, str] = SMALL) -> Iterator[Site]:
+def site(folder: Path, photos: dict[str, Path], *, env: Mapping[str, str] = SMALL, code: int = 0) -> Iterator[Site]:
     """Import a catalog's folder, and serve it.
 
     Args:
         folder: Of the catalog; the home lies beside it.
         photos: By item.
-        words: Further arguments of `nitari serve`.
         env: Of the import and the server.
+        code: What the import ends with.
     """
     home = folder.with_name(f"{folder.name}-home")
-    run_cli(home, "import", str(folder), env=env)
-    with serving(home, *words, env=env) as server, httpx.Client(base_url=server.url, timeout=PATIENCE_S) as api:
+    run_cli(home, "import", str(folder), env=env, code=code)
+    with serving(home, env=env) as server, httpx.Client(base_url=server.url, timeout=PATIENCE_S) as api:
         yield Site(server, folder, photos, api)

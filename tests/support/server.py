@@ -43,12 +43,12 @@ class Server:
     env: Mapping[str, str]
 
 
-def run_cli(home: Path, *words: str, env: Mapping[str, str] = FAST) -> str:
-    """A command that must succeed, in a process of its own; returns what it printed."""
+def run_cli(home: Path, *words: str, env: Mapping[str, str] = FAST, code: int = 0) -> str:
+    """A command that must succeed (or end with ``code``), in a process of its own; returns what it printed."""
     done = subprocess.run(
         _command(home, *words), env=os.environ | dict(env), capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == code, done.stderr
     return done.stdout
 
 
