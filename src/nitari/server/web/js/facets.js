@@ -9,10 +9,12 @@ import { FACET_VALUES, toFilter } from "./state.js";
 const SHOWN = 7;
 const SEARCHABLE = 12;
 const OPEN_AT_FIRST = 3;
-// Colors that shops name and CSS does not.
+// Colors as cloth has them; what is not here is looked up in CSS's names.
 const SHADES = {
-  burgundy: "#7a1f35", camel: "#c19a6b", charcoal: "#3d4248", cream: "#f6eed6", darkwash: "#2c3e5e", denim: "#4a6a94", lightwash: "#a9c1d9",
-  lilac: "#c8a2c8", mint: "#a8dcc4", mustard: "#d0a02c", rose: "#e0748d", rust: "#a8502c", sand: "#d8c5a0", taupe: "#8b7d70", wine: "#6b1f33",
+  beige: "#dccfb4", black: "#1a1b1e", blue: "#2f5fc4", brown: "#7a5236", burgundy: "#7a1f35", camel: "#c19a6b", charcoal: "#3d4248", cream: "#f6eed6",
+  darkwash: "#2c3e5e", denim: "#4a6a94", gray: "#8d9096", green: "#2f7d4f", grey: "#8d9096", indigo: "#31408a", lavender: "#b7a6dc", lightwash: "#a9c1d9",
+  lilac: "#c8a2c8", mint: "#a8dcc4", mustard: "#d0a02c", navy: "#1f2a4d", olive: "#6f7140", orange: "#e0853a", pink: "#e89bb0", purple: "#7a4fa8",
+  red: "#c4302f", rose: "#e0748d", rust: "#a8502c", sand: "#d8c5a0", taupe: "#8b7d70", teal: "#1f7f82", wine: "#6b1f33", yellow: "#efcd48",
 };
 
 /**
