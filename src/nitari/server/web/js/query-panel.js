@@ -106,7 +106,7 @@ function photoView(app) {
   }
   const element = h("div", { class: "query-photo" },
     h("div", { class: "stage-holder" }, stage), modes.element,
-    preview ? h("p", { class: "query-hint muted", text: t("query.hint") }) : null);
+    preview ? h("p", { class: "query-hint muted", text: t(matchMedia("(pointer: coarse)").matches ? "query.hint.touch" : "query.hint") }) : null);
   return { element, update };
 }
 
