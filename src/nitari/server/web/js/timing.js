@@ -19,7 +19,7 @@ export function timingView(timing, roundTrip) {
   const bar = h("div", { class: "timing-bar", "aria-hidden": "true" });
   for (const [stage, ms] of stages) {
     const part = h("span", { class: `timing-part stage-${stage}` });
-    setStyle(part, { "flex-grow": String(Math.max(ms, total / 200)) });
+    setStyle(part, { "flex-grow": String(100 * Math.max(ms / total, 1 / 200) || 1) });
     bar.append(part);
   }
   const row = (stage, ms, kind) =>
