@@ -897,6 +897,12 @@ export interface components {
              */
             item_group_id?: string | null;
             /**
+             * Refetch
+             * @description Whether to look again at photos behind links that the item has already; they are kept as they are otherwise.
+             * @default false
+             */
+            refetch?: boolean;
+            /**
              * Title
              * @default
              */
@@ -1653,8 +1659,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -1796,8 +1802,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -1946,8 +1952,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -2116,8 +2122,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -2287,8 +2293,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -2529,8 +2535,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -2678,8 +2684,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -2859,8 +2865,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -3127,8 +3133,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -3454,8 +3460,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -3768,8 +3774,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -4017,8 +4023,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -4290,8 +4296,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -4588,8 +4594,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -4872,8 +4878,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -5177,8 +5183,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -5428,8 +5434,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -5707,8 +5713,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -5913,8 +5919,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -6231,8 +6237,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -6618,8 +6624,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -6913,8 +6919,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -7131,8 +7137,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -7404,8 +7410,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -7637,8 +7643,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -7890,8 +7896,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,
@@ -8131,8 +8137,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "cross-site",
-                     *       "detail": "the request comes from a page of another site",
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
                      *       "errors": [],
                      *       "remedy": "",
                      *       "status": 403,

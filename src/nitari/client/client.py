@@ -171,6 +171,7 @@ class Client:
         image_links: Sequence[str] = (),
         attributes: Mapping[str, AttributeModel] | None = None,
         photos: Sequence[PhotoSource] = (),
+        refetch: bool = False,
     ) -> EditModel:
         """Insert or replace an item; when this returns, it is durable and the server's answers show it.
 
@@ -181,11 +182,18 @@ class Client:
             image_links: ``http(s)`` links, or ``upload:`` links that an earlier answer named; main photo first.
             attributes: Anything else, typed.
             photos: Photos to upload; they come before ``image_links``.
+            refetch: Whether to look again at photos behind links that the item has already.
 
         Raises:
             ApiDataError: none of the photos can be used (``errors`` has one entry for each), or a field is at fault.
         """
-        item = {"title": title, "item_group_id": item_group_id, "image_links": image_links, "attributes": attributes}
+        item = {
+            "title": title,
+            "item_group_id": item_group_id,
+            "image_links": image_links,
+            "refetch": refetch or None,
+            "attributes": attributes,
+        }
         body = json_bytes(item)
         if not photos:
             return self._parse(EditModel, self._http.send("PUT", self._item(item_id), json=body))

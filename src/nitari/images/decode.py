@@ -110,7 +110,7 @@ class ImageDecoder:
         if min(width, height) < self._min_side:
             raise ImageError(
                 f"{found}, too small to show a product; at least {self._min_side} a side are needed",
-                remedy="link to the photo itself; tiny images are placeholders or tracking pixels",
+                remedy="give the photo itself; tiny images are placeholders or tracking pixels",
                 code="too-small",
             )
         if width * height > self._max_pixels:

@@ -12,7 +12,7 @@ Kind: TypeAlias = Literal["jpeg", "png", "webp", "avif", "heic", "gif", "bmp", "
 
 EXPECTED = "a JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP or TIFF photo"
 _EXPORT = "export the photo as JPEG, PNG or WebP"
-_LINK = "make the link lead to the photo itself"
+_LINK = "give the photo itself, or a link that leads to it"
 
 _HEAD = 512
 _IMAGES: tuple[tuple[bytes, Kind], ...] = (

@@ -25,6 +25,10 @@ from nitari.telemetry import Metrics
 
 log = logging.getLogger(__name__)
 
+PICTURE_THREADS = 8
+"""Thumbnails in work at a time. Mostly they wait for a disk or a shop; how many decode is bounded by themselves."""
+PICTURES_WAITING = 512
+"""A page asks for dozens at once, and they are quick."""
 PRUNE_S = 3600.0
 """How often expired query photos are looked for."""
 BODIES = 8
@@ -43,6 +47,7 @@ def create_app(services: Services, config: ServerConfig) -> FastAPI:
         services=services,
         config=config,
         work=WorkQueue(threads=config.workers, waiting=config.queue),
+        pictures=WorkQueue(threads=PICTURE_THREADS, waiting=PICTURES_WAITING),
         edits=WorkQueue(threads=max(1, config.workers // 2), waiting=config.queue),
         room=Room(BODIES * config.max_body_bytes),
         metrics=Metrics(version=__version__),
@@ -55,6 +60,7 @@ def create_app(services: Services, config: ServerConfig) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         with ExitStack() as stack:
             stack.callback(api.work.close)
+            stack.callback(api.pictures.close)
             stack.callback(api.edits.close)
             stack.enter_context(_running(api))
             yield

@@ -23,6 +23,7 @@ class Api:
         services: What answers.
         config: How the server behaves.
         work: Where everything runs that takes time.
+        pictures: Where thumbnails are made: an original that has to be fetched anew must not hold up queries.
         edits: Where edits run, so that however many embed their photos, queries have their own threads.
         room: For bodies of requests.
         metrics: What is counted.
@@ -34,6 +35,7 @@ class Api:
     services: Services
     config: ServerConfig
     work: WorkQueue
+    pictures: WorkQueue
     edits: WorkQueue
     room: Room
     metrics: Metrics

@@ -41,7 +41,7 @@ _TAGS = (
 _MEANINGS = {
     400: ("The request cannot be.", "usage", "a query has exactly one of photo, url, item_id, vector; found none"),
     401: ("No token, or a wrong one.", "unauthorized", "the request brings no token"),
-    403: ("Another site's page asks.", "cross-site", "the request comes from a page of another site"),
+    403: ("Another site's page asks.", "origin", "a web page of another site sent POST"),
     404: ("There is no such thing.", "not-found", "item '24-mb99' is not in the catalog"),
     405: ("There is no such method here.", "method-not-allowed", "/v1/jobs does not take PATCH; expected GET, POST"),
     408: ("The body did not arrive in time.", "slow-body", "the body did not arrive within 60 s"),

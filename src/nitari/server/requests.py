@@ -240,6 +240,7 @@ def _draft(item_id: str, item: ItemBody, uploads: tuple[bytes, ...] = ()) -> Dra
             name: tuple(value) if isinstance(value, list) else value for name, value in item.attributes.items()
         },
         uploads=uploads,
+        refetch=item.refetch,
     )
 
 

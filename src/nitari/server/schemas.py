@@ -131,6 +131,11 @@ class ItemBody(Wire):
         max_length=MAX_IMAGES,
         description="Main photo first: `http(s)` links, or `upload:` links that an earlier answer named.",
     )
+    refetch: bool = Field(
+        default=False,
+        description="Whether to look again at photos behind links that the item has already; they are kept as they are "
+        "otherwise.",
+    )
     attributes: dict[Annotated[str, Field(min_length=1, max_length=256)], AttributeModel] = Field(
         default={},
         max_length=MAX_ATTRIBUTES,

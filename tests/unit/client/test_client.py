@@ -249,6 +249,8 @@ def test_put_item_as_json(client: Client, fake: Fake) -> None:
     assert client.put_item("a", title="Bag", image_links=["https://x/a.jpg"], attributes={"price": 3}).status == 201
     assert fake.last.method == "PUT"
     assert fake.json() == {"title": "Bag", "image_links": ["https://x/a.jpg"], "attributes": {"price": 3}}
+    client.put_item("a", image_links=["https://x/a.jpg"], refetch=True)
+    assert fake.json()["refetch"] is True
 
 
 def test_put_item_with_photos(client: Client, fake: Fake) -> None:

@@ -53,7 +53,7 @@ def router(api: Api) -> APIRouter:
         c: Collection, item_id: ItemId, request: Request, link: Link = None, size: Size = DEFAULT_SIZE
     ) -> Response:
         api.check_collection(c)
-        picture = await api.work.run(pictures.thumbnail, item_id, link=link, size=size)
+        picture = await api.pictures.run(pictures.thumbnail, item_id, link=link, size=size)
         return _picture(picture, request, _CACHED)
 
     @routes.post(
