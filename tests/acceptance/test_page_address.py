@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 
 from support.page import API, Site, Visit
@@ -71,8 +72,12 @@ def test_link_to_a_photo_search(drawn: Site, visit: Visit) -> None:
     other = visit(drawn, None)
     with other.searching() as restored:
         other.open(link)
-    assert restored.ids == boxed.ids
-    assert restored.options["region"] == boxed.options["region"]
+    # A kept photo is encoded once more: what is nearly as similar may change places.
+    assert restored.ids[0] == boxed.ids[0]
+    before, after = (dict(zip(one.ids, one.scores, strict=True)) for one in (boxed, restored))
+    assert len(before.keys() & after.keys()) > 18
+    assert all(abs(score - after.get(item, score)) < 0.05 for item, score in before.items())
+    assert restored.options["region"] == pytest.approx(boxed.options["region"], abs=0.001)
     expect(other.get("region-box")).to_be_visible()
     picture = other.get("query-photo").locator("img")
     picture.evaluate("image => image.decode()")

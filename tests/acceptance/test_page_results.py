@@ -222,3 +222,6 @@ def test_timing(tab: Tab, drawn: Site) -> None:
         expect(timing.get_by_role("row", name=name)).to_contain_text("ms")
     tab.shoot("timing")
     tab.accessible()
+    tab.page.keyboard.press("Escape")
+    expect(timing.locator("table")).to_be_hidden()
+    expect(timing.locator("summary")).to_be_focused()

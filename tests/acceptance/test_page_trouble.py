@@ -40,7 +40,7 @@ def test_hostile_catalog(hostile: Site, visit: Visit, phone: bool) -> None:
             assert (links.nth(at).get_attribute("href") or "").startswith("https://shop.example/")
     tab.shoot(f"hostile-results-{phone}", full=True)
 
-    tab.page.locator("details").evaluate_all("all => all.forEach((one) => { one.open = true; })")
+    tab.get("facet").evaluate_all("all => all.forEach((one) => { one.open = true; })")
     tab.fits()
     if phone:
         tab.page.locator(".filters-open").click()

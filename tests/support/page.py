@@ -221,9 +221,15 @@ class Tab:
         return parse_qs(urlsplit(self.page.url).query)
 
     def fits(self) -> None:
-        """Nothing sticks out sideways."""
-        wide = self.page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
-        assert wide[0] <= wide[1], f"{wide[0]} pixels of content on {wide[1]} pixels of screen"
+        """Nothing sticks out sideways, or lies below the page's end."""
+        width, screen, height, end = self.page.evaluate(
+            """() => {
+              const { scrollWidth, clientWidth, scrollHeight, clientHeight } = document.documentElement;
+              return [scrollWidth, clientWidth, scrollHeight, Math.max(clientHeight, document.body.offsetHeight)];
+            }"""
+        )
+        assert width <= screen, f"{width} pixels of content on {screen} pixels of screen"
+        assert height <= end + 2, f"the page ends at {end}, and can be scrolled to {height}"
 
     def pictured(self) -> None:
         """Wait for the photos that are in sight."""
