@@ -50,7 +50,7 @@ export const en = {
   "query.new": "New search",
   "query.hint": "Choose a product on the photo, or draw around the part that matters.",
   "query.hint.touch": "Tap a product on the photo, or choose an area and move it.",
-  "query.unseen": "Your browser cannot show this photo. It is searched with all the same.",
+  "query.unseen": "Your browser cannot show this photo.",
   "query.link.unseen": "The photo behind the link to {host}. Photos of other sites are not shown here.",
   "region.use": "Product {n} on the photo: search with it",
   "mode.legend": "Part of the photo to search with",

@@ -50,7 +50,7 @@ export const ja = {
   "query.new": "新しい検索",
   "query.hint": "写真の中の商品を選ぶか、探したい部分を囲んでください。",
   "query.hint.touch": "写真の中の商品をタップするか、範囲を指定して動かしてください。",
-  "query.unseen": "この写真はブラウザーで表示できませんが、検索には使えます。",
+  "query.unseen": "この写真はブラウザーで表示できません。",
   "query.link.unseen": "{host} のリンク先の写真です。ほかのサイトの写真はここには表示しません。",
   "region.use": "写真の中の商品 {n}：これで検索",
   "mode.legend": "検索に使う部分",
