@@ -68,7 +68,7 @@ def test_landmarks(drawn: Site, visit: Visit) -> None:
     tab = visit(drawn)
     tab.upload(drawn.photos[drawn.ids()[0]])
     for role in ("main", "banner"):
-        expect(tab.page.get_by_role(role)).to_have_count(1)  # type: ignore[arg-type]  # a literal, of a loop
+        expect(tab.page.get_by_role(role)).to_have_count(1)
     expect(tab.page.get_by_role("heading", level=1)).to_have_count(1)
     for name in ("What you search with", "Filters", "Looks like it"):
         expect(tab.page.get_by_role("region", name=name)).to_have_count(1)

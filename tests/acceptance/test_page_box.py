@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from support.page import PHONE, Reply, Site, Tab, Visit
 
@@ -143,7 +143,10 @@ def test_by_keyboard(tab: Tab) -> None:
 
 def test_whole_photo_and_back(tab: Tab) -> None:
     """The whole photo, an area, and the automatic choice again; the way back is the way there."""
-    radio = lambda name: tab.page.get_by_role("radio", name=name)  # noqa: E731
+
+    def radio(name: str) -> Locator:
+        return tab.page.get_by_role("radio", name=name)
+
     with tab.searching() as whole:
         radio("Whole photo").check(force=True)
     assert whole.options["region"] == "whole"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Route, expect
@@ -14,7 +15,7 @@ from support.server import serving
 
 TOKEN = "a-token-for-the-page-only"  # noqa: S105  # of nothing
 SEARCH = f"**{API}/search*"
-BUSY = {
+BUSY: dict[str, Any] = {
     "status": 503,
     "content_type": "application/problem+json",
     "headers": {"Retry-After": "1"},
@@ -100,7 +101,7 @@ def test_busy_for_a_while(drawn: Site, visit: Visit) -> None:
         if left[0] == 0:
             return route.continue_()
         left[0] -= 1
-        return route.fulfill(**BUSY)  # type: ignore[arg-type]  # as it is written above
+        return route.fulfill(**BUSY)
 
     tab.page.route(SEARCH, answer)
     with tab.searching() as found:
@@ -116,7 +117,7 @@ def test_busy_for_too_long(drawn: Site, visit: Visit) -> None:
     tab = visit(drawn)
     tab.expecting("status of 503")
     tab.page.clock.install()
-    tab.page.route(SEARCH, lambda route: route.fulfill(**BUSY))  # type: ignore[arg-type]  # as it is written above
+    tab.page.route(SEARCH, lambda route: route.fulfill(**BUSY))
     tab.get("starter").first.click()
     message = tab.get("busy")
     for _ in range(60):
