@@ -225,11 +225,12 @@ class Tab:
         width, screen, height, end = self.page.evaluate(
             """() => {
               const { scrollWidth, clientWidth, scrollHeight, clientHeight } = document.documentElement;
-              return [scrollWidth, clientWidth, scrollHeight, Math.max(clientHeight, document.body.offsetHeight)];
+              const end = document.body.offsetHeight + 64;  // with the margins of the last thing on the page
+              return [scrollWidth, clientWidth, scrollHeight, Math.max(clientHeight, end)];
             }"""
         )
         assert width <= screen, f"{width} pixels of content on {screen} pixels of screen"
-        assert height <= end + 2, f"the page ends at {end}, and can be scrolled to {height}"
+        assert height <= end, f"the page ends at {end}, and can be scrolled to {height}"
 
     def pictured(self) -> None:
         """Wait for the photos that are in sight."""
