@@ -155,9 +155,10 @@ class Tab:
         assert not unexpected, unexpected
 
     def open(self, path: str = "/") -> None:
-        """Go to a path of the site, and wait for the page to be built."""
+        """Go to a path of the site, and wait until the page is there: its start, results, a question or a message."""
         self.page.goto(self.site.server.url + path)
-        expect(self.page.locator("main h1, [data-testid=result-card], dialog[open], .message").first).to_be_attached()
+        views = "[data-testid=drop-zone], [data-testid=result-card], dialog[open], .message"
+        expect(self.page.locator(views).first).to_be_visible()
 
     def get(self, testid: str) -> Locator:
         """What has this ``data-testid``."""
