@@ -65,3 +65,25 @@ def test_nothing_from_elsewhere() -> None:
         css = path.read_text(encoding="utf-8")
         assert not re.search(r"@import|url\(\s*['\"]?(?:https?:)?//", css), path.name
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", scripts())
+
+
+def test_policy(drawn: Site, visit: Visit) -> None:
+    """Were a script or a foreign photo to get into the page, the browser would refuse it, and tests would see it."""
+    tab = visit(drawn)
+    tab.expecting("Content Security Policy", "foreign request: https://elsewhere.example")
+    tab.page.evaluate(
+        """() => {
+          const script = document.createElement("script");
+          script.textContent = "window.hacked = 1";
+          document.body.append(script);
+          const photo = new Image();
+          photo.src = "https://elsewhere.example/x.png";
+          document.body.append(photo);
+          document.body.insertAdjacentHTML("beforeend", '<b onclick="window.hacked = 2" style="color: red">x</b>');
+          document.body.lastElementChild.click();
+        }"""
+    )
+    assert tab.page.evaluate("window.hacked") is None
+    refused = [text for text in tab.complaints if "Content Security Policy" in text]
+    assert len(refused) >= 3, tab.complaints
+    assert any("elsewhere.example" in text for text in refused)
