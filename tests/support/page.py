@@ -245,7 +245,12 @@ class Tab:
             self.page.screenshot(path=Path(folder) / f"{name}.png", full_page=full)
 
     def accessible(self) -> None:
-        """Axe finds nothing."""
+        """Axe finds nothing, once what fades in or out has done so."""
+        self.page.evaluate(
+            """() => document.getAnimations()
+                 .filter((one) => one.effect.getComputedTiming().endTime !== Infinity)
+                 .forEach((one) => one.finish())"""
+        )
         found = Axe().run(self.page).response["violations"]
         told = [
             f"{one['id']}: {one['help']}: {[(node['target'], node['failureSummary']) for node in one['nodes'][:4]]}"
