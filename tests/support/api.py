@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import socket
 from collections.abc import Iterator
@@ -80,8 +81,11 @@ class Probed:
                     connection.shutdown(socket.SHUT_WR)
                 while piece := connection.recv(65536):
                     received += piece
-            except (ConnectionResetError, BrokenPipeError):
-                pass
+            except ConnectionError:
+                pass  # the server hung up before it had read all
+            except OSError as exc:
+                if exc.errno != errno.ENOTCONN:  # the same, seen by shutdown
+                    raise
         head, _, body = received.partition(b"\r\n\r\n")
         found = re.match(rb"HTTP/1\.[01] (\d{3})", head)
         text = body.decode("utf-8", "replace")
