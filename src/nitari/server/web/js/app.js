@@ -57,9 +57,10 @@ function begin(question) {
 }
 
 async function searchPhoto(file) {
-  const most = app.collection?.limits.max_body_bytes;
+  if (!app.collection) return; // the page does not know its catalog yet
+  const most = app.collection.limits.max_body_bytes;
   const key = await addPhoto(file);
-  if (most && photoOf(key).blob.size > most) return toast(t("photo.large", { mb: Math.floor(most / 2 ** 20) }));
+  if (photoOf(key).blob.size > most) return toast(t("photo.large", { mb: Math.floor(most / 2 ** 20) }));
   begin({ kind: "photo", key });
 }
 
@@ -244,7 +245,7 @@ addEventListener("popstate", () => {
 });
 addEventListener("online", () => app.error?.kind === "offline" && app.state.question && retry());
 listenForPhotos({
-  onPhoto: (file) => app.collection && searchPhoto(file),
+  onPhoto: searchPhoto,
   onLink: (url) => app.collection && searchUrl(url),
   onRefused: () => toast(t("photo.refused")),
 });
