@@ -97,6 +97,7 @@ export function resultsPanel(app) {
     notice.textContent = app.busy === null ? "" : t("busy.waiting", { seconds: app.busy });
     const ready = answer && status === "ready";
     const found = answer?.hits.length ?? 0;
+    heading.textContent = t(status === "error" || (ready && found === 0) ? "results.title.none" : "results.title");
     count.textContent = answer && status !== "error" ? countText(app) : "";
     if (ready && timing.dataset.seq !== String(app.answers)) {
       timing.dataset.seq = String(app.answers);

@@ -70,6 +70,7 @@ export const en = {
   "handle.w": "Left edge",
 
   "results.title": "Looks like it",
+  "results.title.none": "Your search",
   "results.count": { one: "{n} product, closest first", other: "{n} products, closest first" },
   "results.count.styles": { one: "Each style once, from {n} product", other: "Each style once, from {n} products" },
   "results.count.close": { one: "{n} of {total} products is at least {score} similar", other: "{n} of {total} products are at least {score} similar" },

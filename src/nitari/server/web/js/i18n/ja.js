@@ -70,6 +70,7 @@ export const ja = {
   "handle.w": "左の辺",
 
   "results.title": "似ている商品",
+  "results.title.none": "検索結果",
   "results.count": { other: "{n} 点・似ている順" },
   "results.count.styles": { other: "{n} 点から、同じデザインは 1 点ずつ" },
   "results.count.close": { other: "{total} 点のうち、類似度 {score} 以上は {n} 点" },
