@@ -42,9 +42,7 @@ class Counts:
         """How many items pass ``wanted``; all of them where that is ``None``."""
         if wanted is None or wanted.node == EVERYTHING:
             return len(holding.items)
-        return self._totals.get(
-            (holding.version, wanted.token), lambda: int(np.count_nonzero(_passing(holding, wanted)))
-        )
+        return self._totals.get(holding.version, wanted.token, lambda: int(np.count_nonzero(_passing(holding, wanted))))
 
     def facets(self, holding: Holding, wanted: Filter | None, names: Sequence[str], *, limit: int) -> tuple[Facet, ...]:
         """What the items that pass ``wanted`` have in the attributes ``names``, at most ``limit`` values of each.
@@ -68,7 +66,7 @@ class Counts:
         def count() -> Facet:
             return replace(holding.items.columns.facet(name, _passing(holding, others), limit), name=asked)
 
-        return self._facets.get((holding.version, None if others is None else others.token, asked, limit), count)
+        return self._facets.get(holding.version, (None if others is None else others.token, asked, limit), count)
 
 
 def _passing(holding: Holding, wanted: Filter | None) -> BoolArray:

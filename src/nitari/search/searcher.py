@@ -267,7 +267,7 @@ class Searcher:
         if query.item_id is None or query.liked or query.disliked or count > _NEIGHBORS:
             return look()
         token = None if allowed is None else allowed.token
-        return self._neighbors.get((holding.version, query.item_id, token, count, query.group_by, max_distance), look)
+        return self._neighbors.get(holding.version, (query.item_id, token, count, query.group_by, max_distance), look)
 
     def _wanted(self, holding: Holding, query: Query, brought: FloatArray | None) -> tuple[FloatArray, frozenset[int]]:
         """What to search with (float32 ``[q, dim]``, unit rows), and the items that are not to be answered.
