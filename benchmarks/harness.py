@@ -130,7 +130,7 @@ def _query(system: System, task: Task) -> dict[str, Any]:
         ask(path)
     wall_ms, cpu_ms, found = [], [], 0
     for path in paths:
-        best, wall, cpu = timed(lambda path=path: ask(path))  # type: ignore[misc]
+        best, wall, cpu = timed(lambda path=path: ask(path))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
         wall_ms.append(wall)
         cpu_ms.append(cpu)
         found += best == path.name

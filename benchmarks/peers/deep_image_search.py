@@ -17,7 +17,7 @@ def _import_torchvision() -> torch.library.Library | None:
     It then misses two operators of its own; nothing here calls them, so they are only declared.
     """
     try:
-        import torchvision  # noqa: F401
+        import torchvision  # noqa: F401  # only whether it can be imported
     except RuntimeError as exc:
         if "torchvision::" not in str(exc):
             raise

@@ -158,7 +158,7 @@ def resize(
     height: int,
     *,
     box: tuple[float, float, float, float] | None = None,
-    filter: Filter = "bicubic",  # noqa: A002
+    filter: Filter = "bicubic",  # noqa: A002  # the word of the model cards
 ) -> ByteArray:
     """Resize a part of an image in one antialiased step.
 

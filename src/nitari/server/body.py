@@ -197,6 +197,7 @@ def parse_form(body: Body) -> tuple[Part, ...]:
         raise _bad_form("the content type multipart/form-data names no boundary")
     collector = _Collector()
     try:
+        # The library names a type of its own for the callbacks, which is there for type checkers only.
         parser = MultipartParser(boundary.encode("latin-1", "replace"), collector.callbacks())  # type: ignore[arg-type]
         parser.write(body.data)
         parser.finalize()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NoReturn, TypeVar
@@ -276,8 +277,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object, whose names must differ: which of two values counts, no two parsers agree on (RFC 8259, 4)."""
     result = dict(pairs)
     if len(result) != len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
         raise ValueError(f"the name {found(twice)} stands twice in one object")
     return result
 
