@@ -5,7 +5,7 @@
     feeds ──< items ──< images ──< features >── collections
       └──< rejections               ├──< regions
                                     └──< views ── vectors
-    changes   counters   meta
+    changes ── history    counters   meta   aliases >── collections
 
 Features belong to one photo of one item and to one collection; a photo that two items share is stored twice, because
 each of its vectors answers to its own key. Deletes cascade downward, so that nothing is left without its owner.
@@ -34,14 +34,13 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    text,
     update,
 )
 
 from nitari.errors import StateError
 
-VERSION = 1
-MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {}
-"""From each older version, what turns it into the next one."""
+VERSION = 2
 
 # INTEGER PRIMARY KEY is SQLite's row number: rows then lie in the order of their numbers, without a second index.
 _Number = BigInteger().with_variant(Integer, "sqlite")
@@ -71,6 +70,18 @@ collections = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("dim", Integer, nullable=False),
     Column("fingerprint", Text, nullable=False),
+    # JSON: the settings that its extractor is built from, whatever the settings say today; NULL before version 2.
+    Column("recipe", Text),
+)
+
+# The names that clients use. `previous` is what one step back leads to.
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("collection", ForeignKey("collections.number"), nullable=False),
+    Column("previous", ForeignKey("collections.number")),
+    Column("at_us", BigInteger, nullable=False),
 )
 
 feeds = Table(
@@ -189,6 +200,27 @@ changes = Table(
     Column("at_us", BigInteger, nullable=False),  # microseconds since 1970, UTC: no dialect's idea of time zones
 )
 
+# What an item was before a change, so that the catalog can be taken back to any change that is still here: an undo log.
+# Before-images, as an import of new items then writes none. `row` is NULL where there was no such item.
+history = Table(
+    "history",
+    metadata,
+    Column("seq", _Number, primary_key=True, autoincrement=False),
+    Column("item_id", Text, nullable=False),
+    Column("row", LargeBinary),
+)
+
+
+def _to_version_2(connection: Connection) -> None:
+    """Aliases, recipes and history, empty: a catalog cannot be taken back to before it had a history."""
+    aliases.create(connection)
+    history.create(connection)
+    connection.execute(text("ALTER TABLE collections ADD COLUMN recipe TEXT"))
+
+
+MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {1: _to_version_2}
+"""From each older version, what turns it into the next one."""
+
 
 def is_current(connection: Connection) -> bool:
     """Whether the tables are there, in this version."""
@@ -232,5 +264,5 @@ def prepare(connection: Connection, *, where: str) -> None:
 
 
 def _version(connection: Connection) -> int | None:
-    text = connection.scalar(select(meta.c.value).where(meta.c.name == "schema"))
-    return int(text) if text is not None and text.isdecimal() else None
+    found = connection.scalar(select(meta.c.value).where(meta.c.name == "schema"))
+    return int(found) if found is not None and found.isdecimal() else None

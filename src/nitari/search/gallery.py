@@ -15,10 +15,11 @@ import numpy as np
 from nitari.catalog.base import Catalog, IndexedItem
 from nitari.errors import NotFoundError, StateError
 from nitari.index.base import VectorIndex
+from nitari.search.allowed import AllowedKeys
 from nitari.search.filters import Filter
 from nitari.search.items import ItemTable
 from nitari.search.lock import ReadWriteLock
-from nitari.types import BoolArray, FloatArray, KeyArray
+from nitari.types import FloatArray, KeyArray
 
 # Changes applied at once: they are held in memory (1,000 items of 3 views x 1280 floats are 15 MB) and readers wait.
 _CHANGES_AT_ONCE = 1_000
@@ -46,23 +47,6 @@ class Holding:
     def allowed(self, wanted: Filter) -> AllowedKeys:
         """A filter as an index understands it."""
         return AllowedKeys(self.items, wanted, f"{wanted.token}@{self.version}")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class AllowedKeys:
-    """The keys of the items that pass a filter (``nitari.index.base.Allowed``)."""
-
-    items: ItemTable
-    wanted: Filter
-    token: str
-
-    def mask(self, keys: KeyArray) -> BoolArray:
-        """For each of ``keys``, whether its item passes; keys that stand for nothing do not."""
-        passing = self.items.columns.mask(self.wanted)
-        views = self.items.views(keys)
-        known = views >= 0
-        known[known] = passing[self.items.ordinals(views[known])]
-        return known
 
 
 @dataclass(slots=True)
