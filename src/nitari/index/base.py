@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from nitari.types import BoolArray, FloatArray, KeyArray, Matches
 
@@ -24,6 +25,40 @@ class Allowed(Protocol):
     def mask(self, keys: KeyArray) -> BoolArray:
         """For each of ``keys`` (int64 ``[n]``), whether a query may return it (bool ``[n]``)."""
         ...
+
+
+How: TypeAlias = Literal["scan", "gather", "materialized", "codes", "graph", "empty"]
+"""How a part of an index was searched.
+
+``scan``: all its rows were compared; ``gather``: the rows that the filter allows; ``materialized``: a copy of those
+rows, kept for filters that return; ``codes``: compressed rows, then true distances of the best; ``graph``: a neighbor
+graph; ``empty``: nothing in it was allowed.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one part of an index did for one query vector, and why: the answer to ``explain``.
+
+    Args:
+        part: The segment's name; ``live`` for the live one, ``all`` for an index without segments.
+        rows: Rows in it that are searchable.
+        allowed: Rows of those that the filter allows.
+        how: What was done.
+        reason: Why, in a few words, with the costs that were compared.
+        probes: Inverted lists, or steps of the graph, that were looked at; 0 where that means nothing.
+        candidates: Rows whose true distance was computed.
+        ms: Milliseconds.
+    """
+
+    part: str
+    rows: int
+    allowed: int
+    how: How
+    reason: str
+    probes: int
+    candidates: int
+    ms: float
 
 
 class VectorIndex(Protocol):
@@ -64,7 +99,13 @@ class VectorIndex(Protocol):
         ...
 
     def query(
-        self, vectors: FloatArray, k: int, *, allowed: Allowed | None = None, max_distance: float | None = None
+        self,
+        vectors: FloatArray,
+        k: int,
+        *,
+        allowed: Allowed | None = None,
+        max_distance: float | None = None,
+        trace: list[Step] | None = None,
     ) -> Sequence[Matches]:
         """The ``k`` nearest allowed keys of each query, closest first, ties by smaller key.
 
@@ -73,6 +114,7 @@ class VectorIndex(Protocol):
             k: At least 1. Fewer are returned only where fewer are allowed or near enough.
             allowed: Filter; ``None`` allows every key.
             max_distance: Radius: nothing farther is returned; ``None`` for no radius.
+            trace: Where to note what was done; ``None`` not to.
         """
         ...
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nitari.index.base import Allowed
+from nitari.index.base import Allowed, Step
 from nitari.index.checks import check_keys
 from nitari.index.resident import ResidentIndex
 from nitari.index.rows import RowStore
@@ -52,7 +52,13 @@ class ExactIndex(ResidentIndex):
         return removal.count
 
     def query(
-        self, vectors: FloatArray, k: int, *, allowed: Allowed | None = None, max_distance: float | None = None
+        self,
+        vectors: FloatArray,
+        k: int,
+        *,
+        allowed: Allowed | None = None,
+        max_distance: float | None = None,
+        trace: list[Step] | None = None,
     ) -> Sequence[Matches]:
         """The ``k`` nearest allowed keys of each query (float32 unit rows ``[q, dim]``), ties by smaller key.
 

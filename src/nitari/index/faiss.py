@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from nitari.errors import MissingExtraError, StateError
-from nitari.index.base import Allowed
+from nitari.index.base import Allowed, Step
 from nitari.index.calibrate import DEPTHS, Effort, calibrate, effort_for
 from nitari.index.checks import check_keys
 from nitari.index.masks import Mask
@@ -129,7 +129,13 @@ class FaissIndex(ResidentIndex):
         return removal.count
 
     def query(
-        self, vectors: FloatArray, k: int, *, allowed: Allowed | None = None, max_distance: float | None = None
+        self,
+        vectors: FloatArray,
+        k: int,
+        *,
+        allowed: Allowed | None = None,
+        max_distance: float | None = None,
+        trace: list[Step] | None = None,
     ) -> Sequence[Matches]:
         """About the ``k`` nearest allowed keys of each query (float32 unit rows ``[q, dim]``), ties by smaller key.
 

@@ -1,0 +1,1 @@
+"""A collection's index as immutable sealed segments on disk and one live segment in memory."""

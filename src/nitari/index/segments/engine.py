@@ -1,0 +1,114 @@
+"""The port of what makes a sealed segment quick to search: built once over its rows, opened by many processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nitari.types import FloatArray
+
+HalfArray = NDArray[np.float16]
+SlotArray = NDArray[np.int64]
+BitArray = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Near:
+    """Rows of a segment, nearest first.
+
+    Args:
+        slots: int64 ``[n]``: row numbers.
+        distances: float32 ``[n]``: true cosine distances (``ranking.true_distances`` of the fp16 rows), ascending.
+        compared: Of how many rows the true distance was computed.
+    """
+
+    slots: SlotArray
+    distances: FloatArray
+    compared: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Built:
+    """What ``SegmentEngine.build`` made beside its files.
+
+    Args:
+        order: int64 ``[n]``: the row that shall stand at each slot; ``None`` to leave rows where they are. An engine
+            that groups rows (by inverted list) has them laid down in that order, so that what is compared together
+            lies together.
+        parameters: JSON values, given back to ``open``.
+    """
+
+    order: SlotArray | None
+    parameters: Mapping[str, Any]
+
+
+class Searcher(Protocol):
+    """An opened engine over the rows of one segment. Safe to use from several threads at once; memory-mapped."""
+
+    @property
+    def lists(self) -> int:
+        """The largest useful ``probes``."""
+        ...
+
+    def nearest(
+        self, vector: FloatArray, k: int, *, probes: int, candidates: int, bits: BitArray | None = None
+    ) -> Near:
+        """About the ``k`` nearest allowed rows.
+
+        Args:
+            vector: float32 ``[dim]``, a unit vector.
+            k: At least 1.
+            probes: How many inverted lists to look at (or how far to walk a graph), 1 to ``lists``.
+            candidates: Of how many of the best rows, by their codes, to compute the true distance; at least ``k``.
+            bits: uint8 ``[ceil(n / 8)]``, little-endian bitmap of the allowed slots (``np.packbits(...,
+                bitorder="little")``); ``None`` for all.
+        """
+        ...
+
+    def cost_ns(self, *, probes: int, candidates: int) -> float:
+        """About how long ``nearest`` takes on an idle core of an ordinary machine, nanoseconds, without Python's."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and memory."""
+        ...
+
+
+class SegmentEngine(Protocol):
+    """Builds and opens what finds candidates in a sealed segment."""
+
+    @property
+    def name(self) -> str:
+        """Written into the segment: ``ivf``, ``ngt``."""
+        ...
+
+    def build(self, rows: HalfArray, folder: Path, *, threads: int = 1, seed: int = 0) -> Built:
+        """Write the engine's files into ``folder`` (which exists; names begin with the engine's own).
+
+        Runs in a process of its own, off the query path. The same rows and seed give the same files.
+
+        Args:
+            rows: fp16 ``[n, dim]``, unit rows, perhaps a memory map of more than fits into memory.
+            folder: Where.
+            threads: How many may be used.
+            seed: Of whatever is drawn.
+        """
+        ...
+
+    def open(self, folder: Path, rows: HalfArray, parameters: Mapping[str, Any]) -> Searcher:
+        """Open what ``build`` wrote, by memory map, in milliseconds.
+
+        Args:
+            folder: Where.
+            rows: The segment's rows, laid down in the order that ``build`` gave.
+            parameters: What ``build`` gave.
+
+        Raises:
+            StateError: files that are not what ``build`` writes.
+        """
+        ...
