@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ SEAL_NAME = "index.json"
 _SEAL_MAGIC = "nitari-index"
 _REBUILD = "nothing is lost: delete the folder and it is rebuilt from the catalog"
 _CHUNK = 2**20
+BLOCK_BYTES = 2**20
+"""How much of a file ``describe_blocks`` gives a checksum of its own."""
+_DIGEST_BYTES = 16
 
 
 def write_document(path: Path, magic: str, version: int, body: Mapping[str, Any]) -> None:
@@ -61,6 +64,60 @@ def describe_file(path: Path) -> dict[str, Any]:
     return {"sha256": digest.hexdigest(), "size": size}
 
 
+def describe_blocks(path: Path) -> dict[str, Any]:
+    """What ``describe_file`` says, and under ``blocks`` a checksum of each ``BLOCK_BYTES`` (BLAKE2b, 128 bits, hex)."""
+    whole, size, blocks = hashlib.sha256(), 0, []
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            whole.update(block)
+            size += len(block)
+            blocks.append(_block_digest(block))
+    return {"sha256": whole.hexdigest(), "size": size, "blocks": "".join(blocks)}
+
+
+def check_size(path: Path, expected: Mapping[str, Any]) -> None:
+    """Compare only a file's size with what was said of it: what can be checked before the first answer.
+
+    Raises:
+        StateError: where it is missing or of another size.
+    """
+    try:
+        found = path.stat().st_size
+    except OSError as exc:
+        raise StateError(f"{path} cannot be read: {exc}", remedy=_REBUILD, code="index-damaged") from exc
+    if found != expected["size"]:
+        raise StateError(
+            f"{path} has {found} bytes, expected {expected['size']}", remedy=_REBUILD, code="index-damaged"
+        )
+
+
+def check_blocks(path: Path, expected: Mapping[str, Any]) -> Iterator[int]:
+    """Compare a file with what ``describe_blocks`` said of it, a block at a time, as slowly as it is iterated over.
+
+    Returns:
+        How many bytes were read, after each block.
+
+    Raises:
+        StateError: at the first block that differs, or where the file is missing or of another size.
+    """
+    check_size(path, expected)
+    digests = str(expected["blocks"])
+    width = 2 * _DIGEST_BYTES
+    try:
+        with path.open("rb") as file:
+            for number in range(len(digests) // width):
+                block = file.read(BLOCK_BYTES)
+                if _block_digest(block) != digests[number * width : (number + 1) * width]:
+                    raise StateError(
+                        f"{path} is damaged within the {BLOCK_BYTES} bytes at {number * BLOCK_BYTES}",
+                        remedy=_REBUILD,
+                        code="index-damaged",
+                    )
+                yield len(block)
+    except OSError as exc:
+        raise StateError(f"{path} cannot be read: {exc}", remedy=_REBUILD, code="index-damaged") from exc
+
+
 def check_file(path: Path, expected: Mapping[str, Any]) -> None:
     """Compare a file with what ``describe_file`` said of it.
 
@@ -102,6 +159,10 @@ def check_seal(folder: Path, *, engine: str, version: int, dim: int) -> dict[str
     for name, expected in body["files"].items():
         check_file(folder / name, expected)
     return body
+
+
+def _block_digest(block: bytes) -> str:
+    return hashlib.blake2b(block, digest_size=_DIGEST_BYTES).hexdigest()
 
 
 def _canonical(magic: object, version: object, body: Mapping[str, Any]) -> bytes:
