@@ -18,9 +18,6 @@ _FLOAT32_UNIT = 2.0**-24
 def candidates(scores: FloatArray, k: int, dim: int, max_distance: float | None) -> KeyArray:
     """Rows that may be among the ``k`` nearest, given float32 dot products that BLAS rounded as it liked.
 
-    The margin is the classical bound of a dot product's rounding, ``dim * 2**-24`` for unit vectors (Higham, Accuracy
-    and Stability of Numerical Algorithms, 3.1), on both sides, plus the distance grid.
-
     Args:
         scores: float32 ``[n]``; ``-inf`` for rows that must not be returned.
         k: At least 1.
@@ -30,17 +27,27 @@ def candidates(scores: FloatArray, k: int, dim: int, max_distance: float | None)
     Returns:
         int64 row numbers, ascending.
     """
+    least = floor(scores, k, dim, max_distance)
+    if least == -np.inf:
+        return np.flatnonzero(scores > -np.inf)
+    return np.flatnonzero(scores >= np.float32(least))
+
+
+def floor(scores: FloatArray, k: int, dim: int, max_distance: float | None) -> float:
+    """The score below which a row cannot be among the ``k`` nearest of these (arguments as of ``candidates``).
+
+    The margin is the classical bound of a dot product's rounding, ``dim * 2**-24`` for unit vectors (Higham, Accuracy
+    and Stability of Numerical Algorithms, 3.1), on both sides, plus the distance grid.
+    """
     error = (dim + 8) * _FLOAT32_UNIT
-    floor = -np.inf
+    least = -np.inf
     if k < scores.size:
         kth = float(np.partition(scores, scores.size - k)[scores.size - k])
         # Scores above 1 (rows a little too long) all mean distance 0, so they are ties.
-        floor = min(kth, 1.0) - 2 * error
+        least = min(kth, 1.0) - 2 * error
     if max_distance is not None:
-        floor = max(floor, 1.0 - max_distance - error)
-    if floor == -np.inf:
-        return np.flatnonzero(scores > -np.inf)
-    return np.flatnonzero(scores >= np.float32(floor))
+        least = max(least, 1.0 - max_distance - error)
+    return least
 
 
 def true_distances(vector: FloatArray, rows: FloatArray) -> FloatArray:

@@ -25,11 +25,18 @@ class Near:
         slots: int64 ``[n]``: row numbers.
         distances: float32 ``[n]``: true cosine distances (``ranking.true_distances`` of the fp16 rows), ascending.
         compared: Of how many rows the true distance was computed.
+        looked: How many rows, allowed or not, were in what was looked at (all rows of the lists that were probed);
+            -1 where the engine does not know.
+        seen: How many of those were allowed; -1 where the engine does not know. Much less than the filter's share
+            of all rows says that what it allows lies far from the query: the planner then looks wider. Without the
+            two numbers it has to look a second time to find out.
     """
 
     slots: SlotArray
     distances: FloatArray
     compared: int
+    looked: int = -1
+    seen: int = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
