@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from nitari.index.base import PlaceArray
 from nitari.types import BoolArray, FloatArray, KeyArray
 
 
@@ -39,11 +40,14 @@ def lattice_units(count: int, dim: int, *, seed: int) -> FloatArray:
 
 
 class KeyFilter:
-    """Allows the given keys."""
+    """Allows the given keys; where some are let go of or taken in by ``change``, it tells which."""
+
+    layout = None
 
     def __init__(self, keys: Iterable[int], *, name: str | None = None) -> None:
         self._keys = np.array(sorted(keys), np.int64)
         self._name = name
+        self._log: list[KeyArray] = []
         self.asked = 0
 
     @property
@@ -51,10 +55,37 @@ class KeyFilter:
         """Equal for equal sets of keys."""
         return self._name if self._name is not None else self._keys.tobytes().hex()
 
+    @property
+    def version(self) -> int:
+        """How often ``change`` was called."""
+        return len(self._log)
+
     def mask(self, keys: KeyArray) -> BoolArray:
         """Which of ``keys`` are among the given ones."""
         self.asked += 1
         return np.isin(keys, self._keys)
+
+    def places(self, keys: KeyArray) -> PlaceArray:
+        """There are none."""
+        raise NotImplementedError
+
+    def mask_at(self, places: PlaceArray) -> BoolArray:
+        """There are none."""
+        raise NotImplementedError
+
+    def few(self, limit: int) -> KeyArray | None:
+        """Only ``mask`` is to be asked."""
+        return None
+
+    def change(self, keys: Iterable[int]) -> None:
+        """Allow those of ``keys`` that were not allowed, and the other way round. Give such a filter a ``name``."""
+        changed = np.array(sorted(keys), np.int64)
+        self._keys = np.setxor1d(self._keys, changed)
+        self._log.append(changed)
+
+    def changed(self, since: int) -> KeyArray | None:
+        """The keys that were changed since."""
+        return np.unique(np.concatenate([np.empty(0, np.int64), *self._log[since:]]))
 
 
 def brute_force(

@@ -7,23 +7,65 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nitari.types import BoolArray, FloatArray, KeyArray, Matches
+
+PlaceArray: TypeAlias = NDArray[np.int32]
+"""Where keys stand in what a filter is asked about, -1 where they do not: numbers that all filters of it share."""
 
 
 class Allowed(Protocol):
     """Which keys a query may return: a compiled filter, asked in bulk so that an index can cache its answers.
 
-    ``token`` is equal for two filters exactly when they allow the same keys at the same state of the catalog; an
-    index (or each of its segments) may keep what it derived from a filter under that token.
+    ``token`` says what is asked, ``version`` of which state: two filters of one token and version allow the same keys.
+    An index (or each of its segments) keeps what it derived from a filter under the token, with the version; where the
+    version is another one later, it asks anew about the ``changed`` keys alone.
     """
 
     @property
     def token(self) -> str:
-        """Identity of this filter at this state of the catalog."""
+        """Identity of this filter, and of what it is asked about; edits of the catalog do not change it."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """The state of the catalog that the answers are for; grows with every edit."""
+        ...
+
+    @property
+    def layout(self) -> int | None:
+        """Says for how long places are good: those of one layout are, for keys that did not change since.
+
+        ``None`` where there are no places, so that ``mask`` alone can be asked.
+        """
         ...
 
     def mask(self, keys: KeyArray) -> BoolArray:
         """For each of ``keys`` (int64 ``[n]``), whether a query may return it (bool ``[n]``)."""
+        ...
+
+    def places(self, keys: KeyArray) -> PlaceArray:
+        """Where each of ``keys`` stands, whatever the filter: int32 ``[n]``, -1 where it stands for nothing.
+
+        Whoever asks about the same million keys for many filters remembers this and asks ``mask_at``.
+        """
+        ...
+
+    def mask_at(self, places: PlaceArray) -> BoolArray:
+        """``mask(keys)`` by what ``places(keys)`` gave: bool ``[n]``."""
+        ...
+
+    def few(self, limit: int) -> KeyArray | None:
+        """All keys that a query may return, in no order, where these are known quickly and at most ``limit``."""
+        ...
+
+    def changed(self, since: int) -> KeyArray | None:
+        """The keys whose answer or place may differ from that at the version ``since``, each once: int64 ``[n]``.
+
+        ``None`` where that is too long ago to be known: then everything is asked anew.
+        """
         ...
 
 

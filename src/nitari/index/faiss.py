@@ -148,7 +148,7 @@ class FaissIndex(ResidentIndex):
         effort = self._effort(k, mask)
         if effort is None:
             return scan(self._store, vectors, k, mask=mask, max_distance=max_distance)
-        selector = None if mask is None else faiss.IDSelectorBitmap(np.packbits(mask.bits, bitorder="little"))
+        selector = None if mask is None else faiss.IDSelectorBitmap(mask.packed)
         with _one_thread():
             found = [self._search(vector, k, effort, mask, selector) for vector in vectors]
         return [best(one.keys, one.distances, k, max_distance) for one in found]

@@ -58,4 +58,4 @@ class ResidentIndex:
         """Check a query. Returns the rows that it may have, ``None`` for all."""
         check_vectors(vectors, self.dim)
         check_query(k, max_distance)
-        return None if allowed is None else self._masks.get(allowed, self._store.keys)
+        return None if allowed is None else self._masks.get(allowed, self._store.keys, self._store.slots)

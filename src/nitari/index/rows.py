@@ -68,6 +68,10 @@ class RowStore:
         """Rows of a block: how many to handle at a time so that memory stays bounded."""
         return 1 << self._shift
 
+    def slots(self, keys: KeyArray) -> KeyArray:
+        """The slots of ``keys``, ``ABSENT`` where a key is not there."""
+        return self._map.find(keys)
+
     def find(self, keys: KeyArray) -> KeyArray:
         """The slots of ``keys``.
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from nitari.index.base import PlaceArray
 from nitari.search.filters import Filter
 from nitari.search.items import ItemTable
 from nitari.types import BoolArray, KeyArray
@@ -11,16 +14,54 @@ from nitari.types import BoolArray, KeyArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AllowedKeys:
-    """The keys of the items that pass a filter (``nitari.index.base.Allowed``)."""
+    """The keys of the items that pass a filter (``nitari.index.base.Allowed``), as long as the table does not change.
+
+    Places are ordinals, and good until the table is compacted.
+    """
 
     items: ItemTable
     wanted: Filter
-    token: str
+
+    @property
+    def token(self) -> str:
+        """The filter, and the table that it is asked about; the same whatever happens to items."""
+        return f"{self.wanted.token}@{self.items.source}"
+
+    @property
+    def version(self) -> int:
+        """The table's version."""
+        return self.items.version
+
+    @property
+    def layout(self) -> int:
+        """The table's layout."""
+        return self.items.layout
 
     def mask(self, keys: KeyArray) -> BoolArray:
         """For each of ``keys``, whether its item passes; keys that stand for nothing do not."""
-        passing = self.items.columns.mask(self.wanted)
+        return self.mask_at(self.places(keys))
+
+    def places(self, keys: KeyArray) -> PlaceArray:
+        """The ordinal of the item of each of ``keys``, -1 where a key stands for nothing: int32 ``[n]``."""
         views = self.items.views(keys)
         known = views >= 0
-        known[known] = passing[self.items.ordinals(views[known])]
-        return known
+        places = np.full(keys.size, -1, np.int32)
+        places[known] = self.items.ordinals(views[known])
+        return places
+
+    def mask_at(self, places: PlaceArray) -> BoolArray:
+        """For each of ``places``, whether the item there passes: bool ``[n]``."""
+        passing = self.items.columns.mask(self.wanted)
+        if not passing.size:
+            return np.zeros(places.size, np.bool_)
+        allowed = passing[places]  # -1 reads the last item's answer
+        allowed &= places >= 0
+        return allowed
+
+    def few(self, limit: int) -> KeyArray | None:
+        """All keys of the items that pass, in no order, where these are found without a look at every item."""
+        return None
+
+    def changed(self, since: int) -> KeyArray | None:
+        """The keys of the items that changed since the version ``since``; ``None`` where that was too long ago."""
+        return self.items.changed(since)

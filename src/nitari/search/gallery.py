@@ -46,7 +46,7 @@ class Holding:
 
     def allowed(self, wanted: Filter) -> AllowedKeys:
         """A filter as an index understands it."""
-        return AllowedKeys(self.items, wanted, f"{wanted.token}@{self.version}")
+        return AllowedKeys(self.items, wanted)
 
 
 @dataclass(slots=True)
