@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from types import MappingProxyType
+from typing import Protocol, TypeAlias
 
+from nitari.errors import UsageError
 from nitari.types import Attributes, Box, FloatArray, Item, KeyArray, Rejection
+
+DEFAULT_ALIAS = "default"
+"""The alias that is meant where a client names no collection."""
+Recipe: TypeAlias = Mapping[str, str | bool]
+"""The settings that a collection's extractor is built from, as JSON keeps them."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def check_name(what: str, name: str) -> None:
+    """Refuse a name of a collection or alias that cannot be a folder's and an address's.
+
+    Raises:
+        UsageError: anything but 1-64 lower-case letters, digits, dots, underscores and hyphens.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{what} name {name[:80]!r} is not 1-64 lower-case letters, digits, '.', '_' or '-'",
+            remedy="choose a name such as 'siglip2-2026-11'",
+            code="collection-name",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +81,65 @@ class CollectionSpec:
     """What the vectors of a collection are: written at its creation, compared at every opening.
 
     Args:
-        name: The collection's name: the model card's.
+        name: The collection's name: the model card's, unless somebody chose another.
         dim: Width of its vectors.
         fingerprint: Of everything that shapes a vector: weights, preprocessing, region finder, views.
+        recipe: What its extractor is built from; ``None`` where that is not known.
+
+    Raises:
+        UsageError: a name that cannot be a folder's.
     """
 
     name: str
     dim: int
     fingerprint: str
+    recipe: Recipe | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        check_name("collection", self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInfo:
+    """A collection as the catalog has it.
+
+    Args:
+        spec: What its vectors are.
+        maintained: Whether new and changed photos get features in it: an alias names it or did so before, or it is
+            being built.
+        vectors: How many it has.
+        photos: Photos with features in it.
+        lacking: Photos without.
+    """
+
+    spec: CollectionSpec
+    maintained: bool
+    vectors: int
+    photos: int
+    lacking: int
+
+    @property
+    def name(self) -> str:
+        """The collection's name."""
+        return self.spec.name
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A name that clients use.
+
+    Args:
+        name: The alias.
+        collection: What it names now.
+        previous: What it named before, and is one step back; ``None`` where it never named anything else, or that was
+            dropped.
+        at: Since when.
+    """
+
+    name: str
+    collection: str
+    previous: str | None
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,6 +178,9 @@ class PhotoFeatures:
     lowlevel: FloatArray | None
 
 
+_NO_FEATURES: Mapping[str, PhotoFeatures] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ImagePut:
     """One photo of an item that is being put.
@@ -114,6 +191,8 @@ class ImagePut:
         etag: Validator for a conditional re-fetch.
         last_modified: Validator for a conditional re-fetch.
         features: New features; ``None`` keeps those stored for this item and link (whose digest must be this one).
+        other_features: New features in further collections, by name. They never replace any that are stored for this
+            item, link and digest, which stay in collections that are not named here, too.
     """
 
     link: str
@@ -121,6 +200,55 @@ class ImagePut:
     etag: str | None = None
     last_modified: str | None = None
     features: PhotoFeatures | None = None
+    other_features: Mapping[str, PhotoFeatures] = field(default_factory=lambda: _NO_FEATURES)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeaturesPut:
+    """Features for a photo that is stored already, named by its item, link and digest."""
+
+    item_id: str
+    link: str
+    digest: str
+    features: PhotoFeatures
+
+
+@dataclass(frozen=True, slots=True)
+class LackingPhoto:
+    """A stored photo without features in some collection.
+
+    Args:
+        item_id: Its item.
+        link: As the feed gave it.
+        digest: SHA-256 of the original, hex.
+        image_base: What a relative link is relative to.
+    """
+
+    item_id: str
+    link: str
+    digest: str
+    image_base: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """Why a stored photo could not be given features in some collection.
+
+    Args:
+        item_id: Its item.
+        link: As the feed gave it.
+        digest: SHA-256 of the original that the catalog knows, hex.
+        code: Stable kebab-case word for programs.
+        reason: What was found and what was expected.
+        remedy: What to do about it.
+    """
+
+    item_id: str
+    link: str
+    digest: str
+    code: str
+    reason: str
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -285,11 +413,105 @@ class Catalog(Protocol):
     """
 
     def register_collection(self, spec: CollectionSpec) -> None:
-        """Create the collection, or check that it is what it was.
+        """Create the collection, or check that it is what it was; remember its recipe where none is known.
 
         Raises:
             ConfigurationError: the collection exists with another fingerprint or width.
         """
+        ...
+
+    def collection(self, name: str) -> CollectionSpec:
+        """What the vectors of a collection are. Cheap.
+
+        Raises:
+            NotFoundError: no collection has this name.
+        """
+        ...
+
+    def collections(self) -> tuple[CollectionInfo, ...]:
+        """Every collection with its counts, in the order of registration; some 0.1 s for a million photos."""
+        ...
+
+    def maintained(self) -> tuple[CollectionSpec, ...]:
+        """The collections that new and changed photos get features in, in the order of registration. Cheap."""
+        ...
+
+    def maintain(self, collection: str) -> None:
+        """Count a collection among the maintained ones though no alias names it: it is being built.
+
+        Raises:
+            NotFoundError: no collection has this name.
+        """
+        ...
+
+    def retire(self, collection: str) -> None:
+        """Take ``maintain`` back, and let no alias lead back to this collection. One that an alias names stays.
+
+        Raises:
+            NotFoundError: no collection has this name.
+        """
+        ...
+
+    def drop_collection(self, name: str) -> None:
+        """Delete a collection with its vectors. It is gone at once; its rows go in transactions of bounded length.
+
+        Repeated after a kill it ends what was begun. Nothing is logged: whoever still reads it gets ``NotFoundError``.
+
+        Raises:
+            NotFoundError: no collection has this name.
+            UsageError: an alias names it.
+        """
+        ...
+
+    def aliases(self) -> tuple[Alias, ...]:
+        """Every alias, by name."""
+        ...
+
+    def resolve(self, alias: str) -> str | None:
+        """The collection that an alias names; ``None`` where there is no such alias. Cheap."""
+        ...
+
+    def point(self, alias: str, collection: str) -> Alias:
+        """Let an alias name a collection from now on, in one step; what it named before is remembered.
+
+        Raises:
+            NotFoundError: no collection has this name.
+            UsageError: an alias that cannot be a name.
+        """
+        ...
+
+    def point_back(self, alias: str) -> Alias:
+        """Let an alias name what it named before; once more leads forth again.
+
+        Raises:
+            NotFoundError: there is no such alias, or nothing that it named before.
+        """
+        ...
+
+    def lacking(self, collection: str) -> Iterator[LackingPhoto]:
+        """Stored photos without features in a collection, by image number; one item's come together.
+
+        Read in pages: what is put meanwhile comes out as well, what got features meanwhile does not; no transaction
+        stays open between two photos.
+        """
+        ...
+
+    def add_features(self, photos: Sequence[FeaturesPut], *, collection: str) -> int:
+        """Give stored photos their features in a collection, in one transaction; a PUT is logged for each item.
+
+        Photos that are gone, that have another digest by now or that have features already are left alone.
+
+        Returns:
+            How many photos got features.
+        """
+        ...
+
+    def record_lacks(self, lacks: Sequence[Lack], *, collection: str) -> None:
+        """Remember why these photos could not be given features; replaces what was remembered of them."""
+        ...
+
+    def lacks(self, collection: str) -> Iterator[Lack]:
+        """What is remembered of photos that still have no features in a collection, by image number."""
         ...
 
     def register_feed(self, feed_id: str, image_base: str | None) -> None:

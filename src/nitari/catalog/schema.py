@@ -5,7 +5,8 @@
     feeds ──< items ──< images ──< features >── collections
       └──< rejections               ├──< regions
                                     └──< views ── vectors
-    changes ── history    counters   meta   aliases >── collections
+    images ──< lacks >── collections ──< aliases
+    changes ── history    counters   meta
 
 Features belong to one photo of one item and to one collection; a photo that two items share is stored twice, because
 each of its vectors answers to its own key. Deletes cascade downward, so that nothing is left without its owner.
@@ -72,6 +73,8 @@ collections = Table(
     Column("fingerprint", Text, nullable=False),
     # JSON: the settings that its extractor is built from, whatever the settings say today; NULL before version 2.
     Column("recipe", Text),
+    # Whether new photos get features in it though no alias names it: true while it is being built.
+    Column("maintained", Boolean),
 )
 
 # The names that clients use. `previous` is what one step back leads to.
@@ -123,6 +126,19 @@ features = Table(
     Column("image", ForeignKey("images.number", ondelete="CASCADE"), nullable=False),
     Column("collection", ForeignKey("collections.number"), nullable=False),
     Column("lowlevel", LargeBinary),
+    PrimaryKeyConstraint("image", "collection"),
+)
+
+
+# Why a photo could not be given features in a collection that was built beside others. Good for as long as it has none.
+lacks = Table(
+    "lacks",
+    metadata,
+    Column("image", ForeignKey("images.number", ondelete="CASCADE"), nullable=False),
+    Column("collection", ForeignKey("collections.number"), nullable=False),
+    Column("code", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("remedy", Text, nullable=False),
     PrimaryKeyConstraint("image", "collection"),
 )
 
@@ -212,10 +228,12 @@ history = Table(
 
 
 def _to_version_2(connection: Connection) -> None:
-    """Aliases, recipes and history, empty: a catalog cannot be taken back to before it had a history."""
+    """Aliases, recipes, lacks and history, empty: a catalog cannot be taken back to before it had a history."""
     aliases.create(connection)
+    lacks.create(connection)
     history.create(connection)
     connection.execute(text("ALTER TABLE collections ADD COLUMN recipe TEXT"))
+    connection.execute(text("ALTER TABLE collections ADD COLUMN maintained BOOLEAN"))
 
 
 MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {1: _to_version_2}
