@@ -202,7 +202,7 @@ def _write_rows(path: Path, parts: Iterable[Part], dim: int) -> KeyArray:
     with path.open("wb") as file:
         file.write(_header(np.float16, (0, dim)))
         for part, rows in parts:
-            file.write(np.ascontiguousarray(rows, np.float16))  # not tofile, whose errors do not say what happened
+            file.write(np.ascontiguousarray(rows, np.float16).data)  # not tofile, whose errors do not say what happened
             keys.append(np.array(part, np.int64))
             count += part.size
         file.seek(0)
@@ -221,7 +221,7 @@ def _lay_down(folder: Path, scratch: Path, keys: KeyArray, dim: int, order: Slot
     with (folder / _ROWS).open("wb") as file:
         file.write(_header(np.float16, rows.shape))
         for start in range(0, keys.size, step):
-            file.write(rows[order[start : start + step]])
+            file.write(rows[order[start : start + step]].data)
     del rows
     scratch.unlink()
     return keys[order]
@@ -259,7 +259,7 @@ def _save(path: Path, array: NDArray[Any]) -> None:
     """Write an ``.npy`` file."""
     with path.open("wb") as file:
         file.write(_header(array.dtype.type, array.shape))
-        file.write(np.ascontiguousarray(array))
+        file.write(np.ascontiguousarray(array).data)
 
 
 def _header(dtype: type[np.generic], shape: tuple[int, ...]) -> bytes:
