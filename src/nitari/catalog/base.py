@@ -10,6 +10,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
+from nitari.catalog.recovery import Recoverable
 from nitari.errors import UsageError
 from nitari.types import Attributes, Box, FloatArray, Item, KeyArray, Rejection
 
@@ -405,7 +406,7 @@ class CatalogStats:
     feeds: Mapping[str, int]
 
 
-class Catalog(Protocol):
+class Catalog(Recoverable, Protocol):
     """The truth: items, photos with digests, regions, vectors, rejections and a change log in commit order.
 
     Safe to use from several threads and processes. ``apply`` is atomic and durable: when it returns, a power cut
