@@ -2,22 +2,37 @@
 
 A query for ``k`` of the share ``s`` of rows that a filter allows looks as deep into the collection as one for ``k / s``
 of all rows. So for a few depths the cheapest effort is found that reaches the promised recall, and a query takes that
-of the next depth.
+of the next depth. For sealed segments that is done for several levels of recall, by asking the engine itself
+(``calibrate_searcher``), so that the promise can be changed, or found broken and kept again, without a new build.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from nitari.index import kernels
+from nitari.index.segments.engine import HalfArray, Searcher
 from nitari.types import FloatArray, KeyArray
 
 DEPTHS = (10, 30, 100, 300, 1000)
 # A little above what is promised, since queries are not rows of the collection.
 TARGET_RECALL = 0.995
+LEVELS = (0.95, 0.98, 0.99, 0.995, 0.999)
+"""Levels of recall that a sealed segment's efforts are measured for."""
+# How many candidates to try, in terms of the depth; and never more than so many beyond what the depth itself asks for.
+_WIDTHS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0)
+_WIDEST = 8192
+# Neighbors that a depth is judged by: a share of .995 of so many is known to a fifth of a percent.
+_JUDGED = 1280
+_QUERIES = 128
+_FEWEST_QUERIES = 24
+_ROWS_AT_ONCE = 2**14
+_SAME_DISTANCE = 1e-6
 
 Search: TypeAlias = Callable[[FloatArray, int, int], KeyArray]
 """Queries ``[q, dim]``, number of candidates, lists to probe; answers slots ``[q, n]``, best first, -1 for none."""
@@ -92,6 +107,146 @@ def effort_for(efforts: Sequence[Effort], depth: float, *, lists: int) -> Effort
     return Effort(
         int(np.ceil(depth)), min(lists, int(last.probes * factor) + 1), int(last.candidates * factor) + 1, last.recall
     )
+
+
+def level_for(promise: float) -> float:
+    """Which of ``LEVELS`` to search at so that a recall is kept: that leaves out a quarter of what may be left out."""
+    wanted = 1.0 - (1.0 - promise) / 4
+    return next((level for level in LEVELS if level >= wanted - 1e-9), LEVELS[-1])
+
+
+def at_level(efforts: Sequence[Effort], level: float) -> tuple[Effort, ...]:
+    """Of the efforts of each depth, the first that reaches ``level``; the best there is where none does."""
+    by_depth: dict[int, Effort] = {}
+    for effort in efforts:  # by depth, and within a depth from the cheapest level to the dearest
+        known = by_depth.get(effort.depth)
+        if known is None or known.recall < min(level, effort.recall):
+            by_depth[effort.depth] = effort
+    return tuple(by_depth[depth] for depth in sorted(by_depth))
+
+
+def calibrate_searcher(searcher: Searcher, rows: HalfArray, seed: int = 0) -> tuple[Effort, ...]:
+    """The cheapest efforts of a segment's engine for each of ``DEPTHS`` and ``LEVELS``, by asking it.
+
+    Asked are rows of the segment, leaving out what is found of themselves (that proves nothing), and mixtures of two,
+    which are far from all. A neighbor counts as found where one as near is.
+
+    Args:
+        searcher: The engine, opened.
+        rows: fp16 ``[n, dim]``, by slot, perhaps a memory map of more than fits into memory.
+        seed: Of the sample.
+
+    Returns:
+        By depth, then by level; fewer where levels or depths coincide, none for fewer than 8 rows. ``recall`` is what
+        was measured, which may be less than any level where the engine does not reach it.
+    """
+    if len(rows) < 8:
+        return ()
+    queries, own = _sample(rows, seed)
+    depths = [depth for depth in DEPTHS if depth <= len(rows) // 4] or [max(1, len(rows) // 4)]
+    truth = _nearest_distances(rows, queries, own, depths[-1])
+    efforts: list[Effort] = []
+    for depth in depths:
+        trial = _Trial(searcher, queries, own, truth, depth, len(rows))
+        efforts += dict.fromkeys(trial.cheapest(level) for level in LEVELS)
+    return tuple(efforts)
+
+
+class _Trial:
+    """Asks an engine for the ``depth`` nearest at this and that effort, each once."""
+
+    def __init__(
+        self, searcher: Searcher, queries: FloatArray, own: KeyArray, truth: FloatArray, depth: int, rows: int
+    ) -> None:
+        count = min(len(queries), max(_FEWEST_QUERIES, _JUDGED // depth))
+        # Of both kinds of queries as many as there are of each: they take turns.
+        self._asked = list(zip(queries[:count], own[:count].tolist(), truth[:count, depth - 1].tolist(), strict=True))
+        self._searcher = searcher
+        self._depth = depth
+        self._probes = _fine_ladder(searcher.lists)
+        widest = min(rows, max(_WIDEST, 2 * depth))
+        self._widths = sorted({min(widest, int(depth * width) + 1) for width in _WIDTHS})
+        self._recalls: dict[tuple[int, int], float] = {}
+
+    def cheapest(self, level: float) -> Effort:
+        """The cheapest effort that reaches ``level``; the hardest there is where none does."""
+        widest = self._widths[-1]
+        first = bisect_left(self._probes, level, key=lambda probes: self._recall(probes, widest))
+        if first == len(self._probes):
+            return self._effort(self._probes[-1], widest)
+        best, price, width = self._probes[first], np.inf, widest
+        most = len(self._widths)
+        for probes in self._probes[first:]:
+            if self._cost(probes, self._widths[0]) >= price:
+                break  # more lists only cost more
+            at = bisect_left(
+                self._widths, level, hi=most - 1, key=lambda width, probes=probes: self._recall(probes, width)
+            )
+            cost = self._cost(probes, self._widths[at])
+            if cost < price:
+                best, price, width, most = probes, cost, self._widths[at], at + 1
+        return self._effort(best, width)
+
+    def _effort(self, probes: int, width: int) -> Effort:
+        return Effort(self._depth, probes, width, self._recall(probes, width))
+
+    def _cost(self, probes: int, width: int) -> float:
+        return self._searcher.cost_ns(probes=probes, candidates=width)
+
+    def _recall(self, probes: int, width: int) -> float:
+        """Share of the true neighbors that are found at an effort."""
+        known = self._recalls.get((probes, width))
+        if known is not None:
+            return known
+        found = 0
+        for query, own, farthest in self._asked:
+            near = self._searcher.nearest(query, self._depth + 1, probes=probes, candidates=max(width, self._depth + 1))
+            others = near.distances if own < 0 else near.distances[near.slots != own]
+            found += min(self._depth, int(np.count_nonzero(others <= farthest + _SAME_DISTANCE)))
+        recall = found / (self._depth * len(self._asked))
+        self._recalls[probes, width] = recall
+        return recall
+
+
+def _sample(rows: HalfArray, seed: int) -> tuple[FloatArray, KeyArray]:
+    """Queries (rows and mixtures of two, by turns), and the slot of each that is a row, -1 for the others."""
+    rng = np.random.default_rng(seed)
+    half = min(_QUERIES // 2, len(rows) // 3)
+    picked = rng.choice(len(rows), 3 * half, replace=False).astype(np.int64)
+    single, first, second = (rows[part].astype(np.float32) for part in np.split(picked, 3))
+    single /= np.maximum(np.linalg.norm(single, axis=1, keepdims=True), 1e-6)
+    mixed = first + second
+    norms = np.linalg.norm(mixed, axis=1, keepdims=True)
+    # Opposites cancel out, and no direction is left: a row stands in.
+    mixed = np.where(norms > 0.1, mixed / np.maximum(norms, 1e-6), single).astype(np.float32)
+    queries = np.stack([single, mixed], axis=1).reshape(2 * half, rows.shape[1])
+    own = np.stack([picked[:half], np.where(norms[:, 0] > 0.1, -1, picked[:half])], axis=1).reshape(2 * half)
+    return np.ascontiguousarray(queries), own
+
+
+def _nearest_distances(rows: HalfArray, queries: FloatArray, own: KeyArray, depth: int) -> FloatArray:
+    """True distances of the ``depth`` nearest rows of each query, itself left out, ascending: ``[q, depth]``."""
+    slots = np.empty((len(queries), 0), np.int64)
+    scores = np.empty((len(queries), 0), np.float32)
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        block = rows[start : start + _ROWS_AT_ONCE].astype(np.float32)
+        here = np.broadcast_to(np.arange(start, start + len(block)), (len(queries), len(block)))
+        slots = np.concatenate([slots, here], axis=1)
+        scores = np.concatenate([scores, queries @ block.T], axis=1)
+        if scores.shape[1] > depth + 1:
+            order = np.argpartition(scores, -depth - 1, axis=1)[:, -depth - 1 :]
+            slots, scores = np.take_along_axis(slots, order, 1), np.take_along_axis(scores, order, 1)
+    truth = np.empty((len(queries), depth), np.float32)
+    for line, query, row, self_slot in zip(truth, queries, slots, own.tolist(), strict=True):
+        others = np.ascontiguousarray(row[row != self_slot])
+        line[:] = np.sort(kernels.distances(rows, query, others))[:depth]
+    return truth
+
+
+def _fine_ladder(lists: int) -> list[int]:
+    """Numbers of lists to try: about half powers of two, and all of them."""
+    steps = {round(2 ** (step / 2)) for step in range(2 * lists.bit_length())}
+    return sorted({step for step in steps if step < lists} | {lists})
 
 
 def _ladder(lists: int) -> list[int]:

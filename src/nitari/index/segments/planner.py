@@ -1,0 +1,114 @@
+"""How to search a sealed segment: the cheapest of what can be done, by what it holds and what is allowed.
+
+Nothing here touches a row: numbers in, a plan out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nitari.index.base import How
+from nitari.index.calibrate import Effort, effort_for
+from nitari.index.segments.costs import Costs
+from nitari.index.segments.engine import Searcher
+
+# An engine that does not say what it looked at is asked a second time, harder, to see whether that changes anything.
+_LOOKS_WHERE_SILENT = 4.0
+_LOOKS = 1.25
+# Above this share of rows, what is left out (removed rows, mostly) is taken not to matter for where the others lie.
+PLAIN = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do.
+
+    Args:
+        how: The way.
+        cost_ns: What it is expected to take.
+        effort: How hard an engine is to look; ``None`` where none is asked.
+        offers: Every way that was possible with its cost, cheapest first: why this one was taken.
+    """
+
+    how: How
+    cost_ns: float
+    effort: Effort | None = None
+    offers: tuple[tuple[How, float], ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """The costs that were compared, in words."""
+        if not self.offers:
+            return "nothing is allowed"
+        return " < ".join(f"{how} {cost / 1e3:.0f} us" for how, cost in self.offers)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A segment's engine, as the planner sees it.
+
+    Args:
+        searcher: What is asked.
+        how: What its answers are called: ``codes`` or ``graph``.
+        efforts: How hard it must look, by depth, for the recall that is promised; at least one.
+        tells: Whether it says how many of the rows it looked at were allowed.
+    """
+
+    searcher: Searcher
+    how: How
+    efforts: Sequence[Effort]
+    tells: bool = False
+
+    def effort(self, k: int, *, share: float) -> Effort:
+        """How hard to look for the ``k`` nearest of the ``share`` of rows that is allowed.
+
+        A query for ``k`` of that share looks as deep as one for ``k / share`` of all rows. Of the candidates at that
+        depth the filter lets its share through; there are never fewer than without a filter.
+        """
+        lists = self.searcher.lists
+        shallow = effort_for(self.efforts, k, lists=lists)
+        if share >= 1.0:
+            return Effort(shallow.depth, shallow.probes, max(shallow.candidates, k), shallow.recall)
+        deep = effort_for(self.efforts, k / share, lists=lists)
+        candidates = max(math.ceil(deep.candidates * share), shallow.candidates, k)
+        return Effort(deep.depth, max(deep.probes, shallow.probes), candidates, deep.recall)
+
+    def cost(self, effort: Effort, costs: Costs) -> float:
+        """Nanoseconds to ask once."""
+        said = self.searcher.cost_ns(probes=effort.probes, candidates=effort.candidates)
+        return costs.codes_ns + costs.codes_factor * said
+
+
+def choose(
+    *, rows: int, allowed: int, k: int, dim: int, costs: Costs, engine: Engine | None = None, copied_ns: float = 0.0
+) -> Plan:
+    """The cheapest plan for the ``k`` nearest.
+
+    Args:
+        rows: In the segment, removed ones included.
+        allowed: How many of them may be answered.
+        k: At least 1.
+        dim: Width of a row.
+        costs: Of this machine.
+        engine: Where the segment has one.
+        copied_ns: What it takes to search a copy of the allowed rows; 0 where there is none.
+    """
+    if not allowed:
+        return Plan("empty", 0.0)
+    offers: list[tuple[How, float]] = [("scan", costs.scan(rows, dim))]
+    if allowed < rows:
+        offers.append(("gather", costs.gather(allowed, dim)))
+    if copied_ns:
+        offers.append(("materialized", copied_ns))
+    effort = None
+    if engine is not None and engine.efforts:
+        effort = engine.effort(k, share=allowed / rows)
+        # With half of what is allowed among the candidates, there is nothing left to save.
+        if effort.candidates <= allowed // 2:
+            looks = 1.0 if allowed >= PLAIN * rows else _LOOKS if engine.tells else _LOOKS_WHERE_SILENT
+            offers.append((engine.how, looks * engine.cost(effort, costs)))
+    offers.sort(key=lambda offer: offer[1])
+    how, cost = offers[0]
+    return Plan(how, cost, effort if engine is not None and how == engine.how else None, tuple(offers))
