@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -186,4 +186,97 @@ class VectorIndex(Protocol):
 
     def close(self) -> None:
         """Let go of files and memory."""
+        ...
+
+
+class Sealed(Protocol):
+    """An opened sealed segment, as far as a searcher's gallery cares: immutable, safe for any number of threads."""
+
+    @property
+    def name(self) -> str:
+        """Never used twice in an index."""
+        ...
+
+    @property
+    def keys(self) -> KeyArray:
+        """Its keys: int64 ``[n]``, in no order."""
+        ...
+
+    def find(self, keys: KeyArray) -> KeyArray:
+        """Where each of ``keys`` is in it, -1 where it is not: int64 ``[n]``."""
+        ...
+
+    def close(self) -> None:
+        """Let go of its files."""
+        ...
+
+
+class SavedTable(Protocol):
+    """A saved table of items whose folder is kept from being removed."""
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        ...
+
+    @property
+    def seq(self) -> int:
+        """The catalog change that it is up to date with."""
+        ...
+
+    def release(self) -> None:
+        """It is open or not wanted: the folder may be removed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Edition:
+    """What is published of a collection's index, opened. What of it was damaged is left out.
+
+    Args:
+        number: Grows with each one.
+        seq: The catalog change that it was made at.
+        segments: Sealed segments; no key is in two of them. Keys that the catalog does not have any more are dead.
+        table: The saved table of items; ``None`` where there is none.
+    """
+
+    number: int
+    seq: int
+    segments: tuple[Sealed, ...]
+    table: SavedTable | None
+
+
+class Editions(Protocol):
+    """Where a maintainer, mostly in another process, publishes editions of a collection's index."""
+
+    def newest(self) -> object:
+        """Compares unequal to what it was before once another edition is there; costs one look at a file."""
+        ...
+
+    def open(self, held: Sequence[Sealed] = ()) -> Edition | None:
+        """Open what is published, ``None`` where nothing is that can be used (the log says why).
+
+        Args:
+            held: Segments that are open already; the edition has the same objects where it names them.
+        """
+        ...
+
+
+class Segmented(VectorIndex, Protocol):
+    """An index that takes over sealed segments beside what was added to it."""
+
+    def prepare(self, segments: Sequence[Any], alive: Callable[[KeyArray], BoolArray]) -> Any:
+        """Do what is slow about taking over ``segments`` in place of the present ones; changes nothing.
+
+        Args:
+            segments: Opened sealed segments.
+            alive: Which keys stand for something; nobody edits the index between this and ``swap``.
+        """
+        ...
+
+    def swap(self, prepared: Any) -> None:
+        """Take over what was prepared. Keys that are sealed now leave what is in memory.
+
+        The segments that are left out are not searched any more; whoever opened them closes them.
+        """
         ...

@@ -118,6 +118,16 @@ def check_blocks(path: Path, expected: Mapping[str, Any]) -> Iterator[int]:
         raise StateError(f"{path} cannot be read: {exc}", remedy=_REBUILD, code="index-damaged") from exc
 
 
+def check_heads(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
+    """Compare size and first block of each file that a seal names: milliseconds, and all headers lie in there.
+
+    Raises:
+        StateError: at the first that is missing or differs.
+    """
+    for name, expected in files.items():
+        next(check_blocks(folder / name, expected), None)
+
+
 def check_file(path: Path, expected: Mapping[str, Any]) -> None:
     """Compare a file with what ``describe_file`` said of it.
 

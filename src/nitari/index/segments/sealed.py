@@ -4,8 +4,8 @@ A folder holds ``rows.npy`` and ``keys.npy`` (by slot), ``sorted.npy`` and ``slo
 their slots; absent where slots are in the order of keys), the engine's files, ``readers.lock`` (``lease.py``), and the
 seal ``segment.json``, which names each file with its size and checksums.
 
-Opening reads the seal and the headers: milliseconds, however many rows there are. The blocks are checked by the scrub
-(``check_segment``).
+Opening checks the seal, all sizes and the first block of each file, where headers are: milliseconds, however many rows
+there are. The other blocks are checked by the scrub (``check_segment``).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from nitari.disk import sync_tree
 from nitari.errors import StateError
 from nitari.index.calibrate import Effort
-from nitari.index.seal import check_blocks, check_size, describe_blocks, read_document, write_document
+from nitari.index.seal import check_blocks, check_heads, describe_blocks, read_document, write_document
 from nitari.index.segments.engine import HalfArray, Searcher, SegmentEngine, SlotArray
 from nitari.index.segments.lease import READERS_NAME, Lease, hold_folder
 from nitari.keymap import ABSENT
@@ -84,7 +84,7 @@ class SealedSegment:
 
     @classmethod
     def open(cls, folder: Path, *, dim: int, engines: Mapping[str, SegmentEngine]) -> SealedSegment:
-        """Open what ``write_segment`` wrote; its seal, sizes and headers are checked, no block of it is read.
+        """Open what ``write_segment`` wrote; its seal, the sizes and the heads of its files are checked.
 
         Args:
             folder: Where.
@@ -171,14 +171,13 @@ def write_segment(
 
 
 def read_seal(folder: Path) -> dict[str, Any]:
-    """The seal of a segment's folder, after the sizes of all files that it names were compared.
+    """The seal of a segment's folder, after size and first block of each file that it names were compared.
 
     Raises:
-        StateError: where the seal is damaged or missing, or a file is missing or of another size.
+        StateError: where the seal is damaged or missing, or a file is missing, of another size or damaged at its head.
     """
     body = read_document(folder / SEAL_NAME, MAGIC, FORMAT)
-    for name, expected in body["files"].items():
-        check_size(folder / name, expected)
+    check_heads(folder, body["files"])
     return body
 
 
