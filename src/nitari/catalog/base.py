@@ -558,6 +558,10 @@ class Catalog(Recoverable, Protocol):
         """Vectors in batches: int64 ``[n]``, float32 ``[n, dim]`` unit rows, by ascending key; all if ``None``."""
         ...
 
+    def keys(self, *, collection: str) -> tuple[int, KeyArray]:
+        """All keys that stand for an item, and the change at which: int64 ``[n]``, ascending; a second a million."""
+        ...
+
     def seq(self) -> int:
         """The number of the last committed change; 0 in an empty catalog."""
         ...
