@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from nitari.catalog.base import ChangeKind, Edit, ImagePut, ItemDelete, ItemPut, ItemRejections
 from nitari.catalog.codec import FeatureRows, encode_attributes, encode_texts
@@ -57,12 +57,14 @@ class ImagePlan:
         stored: The row that stays, of the same link and digest; ``None`` where a new row is to be made.
         rows: Features to write, in place of those that are there; ``None`` keeps them and their keys.
         sized: What tells the photo's width and height.
+        others: Features to write in further collections, by their numbers, where there are none yet.
     """
 
     put: ImagePut
     stored: ImageRow | None
     rows: FeatureRows | None
     sized: ImageRow | FeatureRows
+    others: Mapping[int, FeatureRows] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def plan_put(stored: ItemRow | None, put: ItemPut, images: Sequence[ImagePlan]) 
     kept = [image.stored.number for image in images if image.stored is not None]
     dropped = tuple(row.number for row in stored.images if row.number not in set(kept))
     same_photos = kept == [row.number for row in stored.images] and len(kept) == len(images)
-    if not same_photos or any(image.rows is not None for image in images):
+    if not same_photos or any(image.rows is not None or image.others for image in images):
         change: ChangeKind | None = ChangeKind.PUT
     elif fields != stored.fields:
         change = ChangeKind.ATTRIBUTES

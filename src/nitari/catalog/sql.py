@@ -6,42 +6,52 @@ what is asked of a catalog.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
-from nitari.catalog import schema
+from nitari.catalog import collections, schema
 from nitari.catalog.base import (
+    Alias,
     CatalogStats,
     Change,
     ChangeKind,
+    CollectionInfo,
     CollectionSpec,
     Edit,
+    FeaturesPut,
     IndexedItem,
     KnownImage,
     KnownItem,
+    Lack,
+    LackingPhoto,
     PhotoFeatures,
     StoredItem,
 )
 from nitari.catalog.codec import decode_attributes, decode_features, decode_texts, decode_vectors, encode_texts
 from nitari.catalog.database import Database, damaged
 from nitari.catalog.edits import ItemRow, check
+from nitari.catalog.past import SqlRecovery
 from nitari.catalog.rows import chunks, image_with_digest, stored_features, stored_item, stored_items
 from nitari.catalog.sqlite import SQLite
 from nitari.catalog.writer import Collection, Numbers, Writer
-from nitari.errors import ConfigurationError, DependencyError, NotFoundError
+from nitari.errors import DependencyError
 from nitari.types import Box, FloatArray, KeyArray, Rejection
+
+T = TypeVar("T")
 
 FILE_NAME = "catalog.sqlite"
 PATIENCE_S = 60.0
 ROWS = 1000
 """Rows read at a time where rows are small."""
+_KEYS = 65_536
 VECTOR_BYTES = 4 * 2**20
 """About how large a batch of vectors is, in memory."""
 
@@ -57,7 +67,6 @@ _CHANGES = (
     .order_by(schema.changes.c.seq)
     .limit(bindparam("at_most"))
 )
-_IDENTITY = select(schema.meta.c.value).where(schema.meta.c.name == "identity")
 # Row by row from the indexes, without sorting: the order names all that makes a row unique, and outer joins keep the
 # planner from starting with the views and sorting afterwards. Rows without a key are photos of other collections.
 _INDEXED = (
@@ -85,7 +94,7 @@ _VECTORS = (
 _VECTORS_SOME = _VECTORS.where(_vectors.key.in_(bindparam("keys", expanding=True)))
 
 
-class SqlCatalog:
+class SqlCatalog(SqlRecovery):
     """The ``Catalog`` port over SQL. Use it as a context manager, or ``close`` it.
 
     A generator that it returns holds a connection and one state of the catalog until it is read to its end or closed;
@@ -96,8 +105,7 @@ class SqlCatalog:
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._collections: dict[str, Collection] = {}
+        super().__init__(database)
         with database.read() as connection:
             ready = schema.is_current(connection)
         if not ready:
@@ -143,12 +151,6 @@ class SqlCatalog:
         """Close connections."""
         self._database.close()
 
-    @property
-    def identity(self) -> str:
-        """Of this catalog, given at its creation: files derived from another one must not be taken for its own."""
-        with self._database.read() as connection:
-            return str(connection.scalar(_IDENTITY))
-
     def ping(self) -> None:
         """Raise ``DependencyError`` or ``StateError`` where the database does not answer."""
         self.seq()
@@ -161,29 +163,11 @@ class SqlCatalog:
         Raises:
             ConfigurationError: the collection exists with another fingerprint or width.
         """
-        columns = schema.collections.c
-        found = select(columns.dim, columns.fingerprint).where(columns.name == spec.name)
-
-        def work(connection: Connection) -> tuple[int, str]:
-            row = connection.execute(found).one_or_none()
-            if row is not None:
-                return row.dim, row.fingerprint
-            numbers = Numbers(connection)
-            values = {"name": spec.name, "dim": spec.dim, "fingerprint": spec.fingerprint}
-            connection.execute(insert(schema.collections), {"number": numbers.take("collection"), **values})
-            numbers.store()
-            return spec.dim, spec.fingerprint
-
         with self._database.read() as connection:
-            row = connection.execute(found).one_or_none()
-        dim, fingerprint = (row.dim, row.fingerprint) if row is not None else self._database.write(work)
-        if (dim, fingerprint) != (spec.dim, spec.fingerprint):
-            raise ConfigurationError(
-                f"collection {spec.name!r} in {self._database.name} was made with width {dim} and fingerprint "
-                f"{fingerprint}; the settings now say width {spec.dim} and fingerprint {spec.fingerprint}",
-                remedy="set the model and extract settings back, or import into another home folder (--home)",
-                code="collection-mismatch",
-            )
+            row = collections.registered(connection, spec)
+        if row is None or (row[2] is None and spec.recipe is not None):
+            row = self._database.write(lambda connection: collections.register(connection, spec))
+        collections.check_same(spec, row, where=self._database.name)
 
     def register_feed(self, feed_id: str, image_base: str | None) -> None:
         """Remember a feed and what its relative links are relative to."""
@@ -201,6 +185,121 @@ class SqlCatalog:
 
         self._database.write(work)
 
+    # Collections and aliases
+
+    def collection(self, name: str) -> CollectionSpec:
+        """What the vectors of a collection are.
+
+        Raises:
+            NotFoundError: no collection has this name.
+        """
+        with self._database.read() as connection:
+            found = {spec.name: spec for _, spec, _ in collections.specs(connection)}
+            collections.require(connection, name, where=self._database.name)
+        return found[name]
+
+    def collections(self) -> tuple[CollectionInfo, ...]:
+        """Every collection with its counts, in the order of registration; some 0.1 s for a million photos."""
+        with self._database.read() as connection:
+            return collections.infos(connection)
+
+    def maintained(self) -> tuple[CollectionSpec, ...]:
+        """The collections that new and changed photos get features in, in the order of registration."""
+        with self._database.read() as connection:
+            return tuple(spec for _, spec, kept_up in collections.specs(connection) if kept_up)
+
+    def maintain(self, collection: str) -> None:
+        """Count a collection among the maintained ones though no alias names it: it is being built.
+
+        Raises:
+            NotFoundError: no collection has this name.
+        """
+        self._change(collection, partial(collections.maintain, maintained=True))
+
+    def retire(self, collection: str) -> None:
+        """Take ``maintain`` back, and let no alias lead back to this collection. One that an alias names stays.
+
+        Raises:
+            NotFoundError: no collection has this name.
+        """
+        self._change(collection, partial(collections.maintain, maintained=False))
+
+    def drop_collection(self, name: str) -> None:
+        """Delete a collection with its vectors. It is gone at once; its rows go in transactions of bounded length.
+
+        Repeated after a kill it ends what was begun. Nothing is logged: whoever still reads it gets ``NotFoundError``.
+
+        Raises:
+            NotFoundError: no collection has this name.
+            UsageError: an alias names it.
+        """
+        for number in self._database.write(partial(collections.begin_drop, name=name, where=self._database.name)):
+            after: int | None = 0
+            while after is not None:
+                after = self._database.write(partial(collections.drop_some, number=number, after=after))
+
+    def aliases(self) -> tuple[Alias, ...]:
+        """Every alias, by name."""
+        with self._database.read() as connection:
+            return collections.aliases(connection)
+
+    def resolve(self, alias: str) -> str | None:
+        """The collection that an alias names; ``None`` where there is no such alias."""
+        with self._database.read() as connection:
+            return collections.resolve(connection, alias)
+
+    def point(self, alias: str, collection: str) -> Alias:
+        """Let an alias name a collection from now on, in one step; what it named before is remembered.
+
+        Raises:
+            NotFoundError: no collection has this name.
+            UsageError: an alias that cannot be a name.
+        """
+        return self._change(collection, lambda connection, to: collections.point(connection, alias, to))
+
+    def point_back(self, alias: str) -> Alias:
+        """Let an alias name what it named before; once more leads forth again.
+
+        Raises:
+            NotFoundError: there is no such alias, or nothing that it named before.
+        """
+        return self._database.write(partial(collections.point_back, alias=alias, where=self._database.name))
+
+    def lacking(self, collection: str) -> Iterator[LackingPhoto]:
+        """Stored photos without features in a collection, by image number, read in pages."""
+        of, after = self._collection(collection), 0
+        while True:
+            with self._database.read() as connection:
+                page = collections.lacking_page(connection, of, after)
+            yield from (photo for _, photo in page)
+            if not page:
+                return
+            after = page[-1][0]
+
+    def add_features(self, photos: Sequence[FeaturesPut], *, collection: str) -> int:
+        """Give stored photos their features in a collection, in one transaction; a PUT is logged for each item.
+
+        Photos that are gone, that have another digest by now or that have features already are left alone.
+
+        Returns:
+            How many photos got features.
+
+        Raises:
+            NotFoundError: no collection has this name.
+            UsageError: vectors of another width.
+        """
+        return self._database.write(lambda connection: self._writer(connection, collection).add_features(photos))
+
+    def record_lacks(self, lacks: Sequence[Lack], *, collection: str) -> None:
+        """Remember why these photos could not be given features; replaces what was remembered of them."""
+        self._change(collection, lambda connection, of: collections.record_lacks(connection, lacks, of))
+
+    def lacks(self, collection: str) -> Iterator[Lack]:
+        """What is remembered of photos that still have no features in a collection, by image number."""
+        of = self._collection(collection)
+        with self._database.read() as connection:
+            yield from collections.recorded_lacks(connection, of)
+
     # Writing
 
     def apply(self, edits: Sequence[Edit], *, collection: str) -> int:
@@ -217,8 +316,7 @@ class SqlCatalog:
             DependencyError: other writers did not let go in time, or the disk failed.
         """
         check(edits)
-        into = self._collection(collection)
-        return self._database.write(lambda connection: Writer(connection, into).apply(edits))
+        return self._database.write(lambda connection: self._writer(connection, collection).apply(edits))
 
     def finish_run(self, feed_id: str, run_id: str) -> None:
         """A run has read the whole feed: forget this feed's rejections that it did not raise again."""
@@ -288,6 +386,17 @@ class SqlCatalog:
         wanted = None if keys is None else np.unique(keys).tolist()
         return self._vectors(of, batch, wanted)
 
+    def keys(self, *, collection: str) -> tuple[int, KeyArray]:
+        """All keys that stand for an item, and the change at which: int64 ``[n]``, ascending; a second a million."""
+        number = self._collection(collection).number
+        # Without an order: the database then answers from an index, and sorting is quicker here.
+        wanted = select(_views.key).where(_views.collection == number)
+        with self._database.read() as connection:
+            seq = int(connection.scalar(_SEQ) or 0)
+            result = connection.execution_options(stream_results=True).execute(wanted)
+            parts = [np.fromiter(keys, np.int64) for keys in result.scalars().partitions(_KEYS)]
+        return seq, np.sort(np.concatenate([np.empty(0, np.int64), *parts]))
+
     # The change log
 
     def seq(self) -> int:
@@ -337,7 +446,6 @@ class SqlCatalog:
             def count(of: Select[Any]) -> int:
                 return connection.scalar(of) or 0
 
-            collections = connection.execute(select(schema.collections.c.name, schema.collections.c.number)).all()
             of_feed = select(schema.feeds.c.feed_id, func.count(_items.number))
             feeds = connection.execute(
                 of_feed.outerjoin_from(schema.feeds, schema.items).group_by(schema.feeds.c.feed_id)
@@ -347,7 +455,8 @@ class SqlCatalog:
                 groups=count(select(func.count(_items.group_id.distinct()))),
                 images=count(select(func.count()).select_from(schema.images)),
                 vectors={
-                    name: count(select(func.count()).where(_views.collection == number)) for name, number in collections
+                    spec.name: count(select(func.count()).where(_views.collection == number))
+                    for number, spec, _ in collections.specs(connection)
                 },
                 rejections=count(select(func.count()).select_from(schema.rejections)),
                 seq=count(_SEQ),
@@ -355,19 +464,20 @@ class SqlCatalog:
             )
 
     def _collection(self, name: str) -> Collection:
-        """A registered collection; they are never renumbered or removed, so each is looked up once."""
-        found = self._collections.get(name)
-        if found is None:
-            columns = schema.collections.c
-            with self._database.read() as connection:
-                row = connection.execute(select(columns.number, columns.dim).where(columns.name == name)).one_or_none()
-            if row is None:
-                raise NotFoundError(
-                    f"collection {name!r} is not in {self._database.name}",
-                    remedy="import a feed with the model that the settings name first",
-                )
-            found = self._collections[name] = Collection(row.number, name, row.dim)
-        return found
+        """A registered collection, looked up each time: another process may drop it."""
+        with self._database.read() as connection:
+            return collections.require(connection, name, where=self._database.name)
+
+    def _change(self, collection: str, work: Callable[[Connection, Collection], T]) -> T:
+        """Do something to a collection in a write transaction."""
+
+        def change(connection: Connection) -> T:
+            return work(connection, collections.require(connection, collection, where=self._database.name))
+
+        return self._database.write(change)
+
+    def _writer(self, connection: Connection, collection: str) -> Writer:
+        return Writer(connection, collections.require(connection, collection, where=self._database.name))
 
     def _stream(self, statement: Select[Any], values: Mapping[str, Any], batch: int) -> Iterator[Sequence[Any]]:
         with self._database.read() as connection:

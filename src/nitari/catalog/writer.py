@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Delete, Insert, Update, bindparam, delete, insert, select, update
 
 from nitari.catalog import schema
-from nitari.catalog.base import ChangeKind, Edit, ImagePut, ItemDelete, ItemPut
+from nitari.catalog.base import ChangeKind, Edit, FeaturesPut, ImagePut, ItemDelete, ItemPut
 from nitari.catalog.codec import FeatureRows, encode_features
 from nitari.catalog.edits import ImagePlan, ItemPlan, ItemRow, plan_put, rejections_after, rounds, staying
+from nitari.catalog.history import Before, record_before
 from nitari.catalog.rows import chunks, image_with_digest, stored_features, stored_items
 from nitari.errors import NotFoundError, StateError
 
@@ -48,6 +49,12 @@ _ORDER: tuple[Delete | Insert | Update, ...] = (
 _REGION_COLUMNS = ("x1", "y1", "x2", "y2", "label", "score")
 
 
+_COLLECTIONS_OF = select(schema.features.c.collection).where(schema.features.c.image == bindparam("image"))
+_COLLECTION = select(schema.collections.c.number, schema.collections.c.name, schema.collections.c.dim).where(
+    schema.collections.c.name == bindparam("name")
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Collection:
     """A registered collection: its number in the database, its name and the width of its vectors."""
@@ -55,6 +62,12 @@ class Collection:
     number: int
     name: str
     dim: int
+
+
+def find_collection(connection: Connection, name: str) -> Collection | None:
+    """A collection by name, if there is one."""
+    row = connection.execute(_COLLECTION, {"name": name}).one_or_none()
+    return None if row is None else Collection(*row)
 
 
 class Numbers:
@@ -96,7 +109,9 @@ class Writer:
         self._numbers = Numbers(connection)
         self._at_us = time.time_ns() // 1000
         self._features_seen: dict[str, FeatureRows] = {}
+        self._others: dict[str, Collection | None] = {}
         self._pending: dict[Delete | Insert | Update, list[dict[str, Any]]] = defaultdict(list)
+        self._changes: list[Before] = []
 
     def apply(self, edits: Sequence[Edit]) -> int:
         """Carry out edits in order. Returns the number of the last change there is.
@@ -119,10 +134,35 @@ class Writer:
         self._numbers.store()
         return self._numbers.last("seq")
 
+    def add_features(self, puts: Sequence[FeaturesPut]) -> int:
+        """Give stored photos their features. Returns how many got some; see ``Catalog.add_features``."""
+        wanted = {(put.item_id, put.link, put.digest): put.features for put in puts}
+        stored = stored_items(self._connection, sorted({put.item_id for put in puts}), self._collection.number)
+        added = {
+            item_id: [
+                (image.number, encode_features(wanted[item_id, image.link, image.digest], self._collection.dim))
+                for image in item.images
+                if not image.extracted and (item_id, image.link, image.digest) in wanted
+            ]
+            for item_id, item in stored.items()
+        }
+        touched = [item for item_id, item in stored.items() if added[item_id]]
+        for item in touched:
+            seq = self._log(ChangeKind.PUT, item.fields.item_id, item, frozenset({self._collection.number}))
+            self._pending[_UPDATE_ITEMS].append({"of_number": item.number, "seq": seq})
+            for image, rows in added[item.fields.item_id]:
+                self._write_features(image, self._collection.number, rows)
+        self._flush()
+        self._numbers.store()
+        return sum(len(images) for images in added.values())
+
     def _put(self, stored: ItemRow | None, put: ItemPut) -> None:
-        images = [self._plan_image(stored, put, image) for image in put.images]
+        images = [
+            replace(self._plan_image(stored, put, image), others=self._plan_others(stored, image))
+            for image in put.images
+        ]
         plan = plan_put(stored, put, images)
-        seq = self._log(plan.change, put.item.item_id) if plan.change else None
+        seq = self._log(plan.change, put.item.item_id, stored, self._touched(plan)) if plan.change else None
         number = stored.number if stored else self._numbers.take("item")
         if plan.update:
             self._write_item(number, stored, plan, put.row_digest, seq)
@@ -145,6 +185,24 @@ class Writer:
             return ImagePlan(image, row, None, kept)
         return ImagePlan(image, row, rows, rows)
 
+    def _plan_others(self, stored: ItemRow | None, image: ImagePut) -> dict[int, FeatureRows]:
+        """Features to write in further collections; not those that are there, nor of collections that are gone."""
+        if not image.other_features:
+            return {}
+        row = staying(stored, image)
+        there = set(self._connection.scalars(_COLLECTIONS_OF, {"image": row.number})) if row is not None else set()
+        planned = {}
+        for name, features in image.other_features.items():
+            other = self._other(name)
+            if other is not None and other.number != self._collection.number and other.number not in there:
+                planned[other.number] = encode_features(features, other.dim)
+        return planned
+
+    def _other(self, name: str) -> Collection | None:
+        if name not in self._others:
+            self._others[name] = find_collection(self._connection, name)
+        return self._others[name]
+
     def _reused(self, put: ItemPut, image: ImagePut) -> FeatureRows:
         """Features of another photo with the same bytes: of this very batch, or stored."""
         rows = self._features_seen.get(image.digest)
@@ -163,11 +221,19 @@ class Writer:
 
     def _delete(self, stored: ItemRow, edit: ItemDelete) -> None:
         self._pending[_DELETE_ITEMS].append({"of_number": stored.number})
-        self._log(ChangeKind.DELETE, edit.item_id)
+        self._log(ChangeKind.DELETE, edit.item_id, stored, None)
 
-    def _log(self, kind: ChangeKind, item_id: str) -> int:
+    def _touched(self, plan: ItemPlan) -> frozenset[int] | None:
+        """The collections whose features of stored photos a put changes; ``None`` for all."""
+        if plan.dropped:
+            return None
+        own = {self._collection.number} if any(image.rows is not None for image in plan.images) else set()
+        return frozenset(own.union(*(image.others for image in plan.images)))
+
+    def _log(self, kind: ChangeKind, item_id: str, stored: ItemRow | None, touched: frozenset[int] | None) -> int:
         seq = self._numbers.take("seq")
         self._pending[_ADD_CHANGES].append({"seq": seq, "kind": kind.value, "item_id": item_id, "at_us": self._at_us})
+        self._changes.append(Before(seq, item_id, stored.number if stored else None, touched))
         return seq
 
     def _write_item(
@@ -205,12 +271,15 @@ class Writer:
             if any(getattr(stored, name) != value for name, value in columns.items()):
                 self._pending[_UPDATE_IMAGES].append({"of_number": number, **columns})
         if rows is not None:
-            self._write_features(number, rows, replace=stored is not None and stored.extracted)
+            if stored is not None and stored.extracted:
+                gone = {"of_image": number, "of_collection": self._collection.number}
+                self._pending[_DELETE_FEATURES].append(gone)
+            self._write_features(number, self._collection.number, rows)
+        for collection, others in plan.others.items():
+            self._write_features(number, collection, others)
 
-    def _write_features(self, image: int, rows: FeatureRows, *, replace: bool) -> None:
-        pending, collection = self._pending, self._collection.number
-        if replace:
-            pending[_DELETE_FEATURES].append({"of_image": image, "of_collection": collection})
+    def _write_features(self, image: int, collection: int, rows: FeatureRows) -> None:
+        pending = self._pending
         of = {"image": image, "collection": collection}
         pending[_ADD_FEATURES].append({**of, "lowlevel": rows.lowlevel})
         for position, region in enumerate(rows.regions):
@@ -223,6 +292,8 @@ class Writer:
             pending[_ADD_VECTORS].append({"key": key, "collection": collection, "vector": vector})
 
     def _flush(self) -> None:
+        record_before(self._connection, self._changes)
+        self._changes.clear()
         for statement in _ORDER:
             rows = self._pending.pop(statement, None)
             if rows:
