@@ -8,7 +8,8 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
@@ -48,6 +49,10 @@ class Dialect(Protocol):
 
     def engine(self) -> Engine:
         """An engine whose driver leaves transactions to us, every connection set up for durability."""
+        ...
+
+    def copy(self, connection: Any, path: Path, progress: Callable[[int, int], None] | None) -> None:
+        """Copy the one state that a driver's connection is reading to a new file; see ``Recoverable.backup``."""
         ...
 
     def translate(self, error: BaseException) -> NitariError:
@@ -107,6 +112,10 @@ class Database:
                 if exc.code != BUSY or time.monotonic() >= deadline:
                     raise
             time.sleep(PAUSE_S)
+
+    def copy(self, connection: Connection, path: Path, progress: Callable[[int, int], None] | None) -> None:
+        """Write the state that ``connection`` has begun to read to a new file; see ``Recoverable.backup``."""
+        self._dialect.copy(connection.connection.driver_connection, path, progress)
 
     def close(self) -> None:
         """Close all connections; using the database afterwards is an error, closing it again is not."""

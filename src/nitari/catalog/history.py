@@ -103,7 +103,8 @@ def find_point(connection: Connection, to: int | datetime, *, where: str) -> int
     """
     span = find_range(connection)
     if isinstance(to, datetime):
-        _check_time(to)
+        check_zone(to)
+        _check_past(to)
         at_us = (to - _EPOCH) // timedelta(microseconds=1)
 
         def time_of(seq: int) -> int:
@@ -143,9 +144,17 @@ def forget_before(connection: Connection, older_than: datetime) -> int:
     return len(old)
 
 
-def _check_time(to: datetime) -> None:
-    if to.tzinfo is None:
-        raise UsageError(f"the time {to.isoformat()} has no zone", remedy="give it one, such as +00:00 for UTC")
+def check_zone(at: datetime) -> None:
+    """Refuse a time of which nobody knows where it is meant.
+
+    Raises:
+        UsageError: a time without its zone.
+    """
+    if at.tzinfo is None:
+        raise UsageError(f"the time {at.isoformat()} has no zone", remedy="give it one, such as +00:00 for UTC")
+
+
+def _check_past(to: datetime) -> None:
     if to > datetime.now(UTC):
         raise UsageError(f"the time {to.isoformat()} has not come yet", remedy="give a time in the past")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from nitari.catalog.database import BUSY, PAUSE_S, damaged
+from nitari.catalog.sqlite_copy import copy_database
 from nitari.errors import DependencyError, NitariError, StateError
 
 # A row with its vector is 2.6 KB (1280-d) or 5.1 KB (2560-d): six or three fill such a page, with 4 KB pages a third
@@ -73,6 +75,10 @@ class SQLite:
         )
         event.listen(engine, "connect", self._set_up)
         return engine
+
+    def copy(self, connection: sqlite3.Connection, path: Path, progress: Callable[[int, int], None] | None) -> None:
+        """Copy the one state that a connection is reading to a new file; see ``Recoverable.backup``."""
+        copy_database(connection, path, progress)
 
     def translate(self, error: BaseException) -> NitariError:
         """Ours for SQLite's error, by its primary result code."""
