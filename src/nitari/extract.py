@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from nitari.catalog.base import CollectionSpec, Recipe
 from nitari.embeddings.base import Descriptor, Embedder
 from nitari.images.base import Decoder
 from nitari.regions.base import RegionFinder
@@ -43,6 +44,8 @@ class Extractor:
             ``mean``: one key, the unit mean of the photo's center square and the product's box (of the whole photo
             where no product was found). ``mean`` measures best: the square shows the product's surroundings and keeps
             its aspect ratio, the box keeps what the square cuts off.
+        collection: Name of the collection that the vectors belong to; the embedder's if not given.
+        recipe: The settings that all this was built from, to be kept with the collection.
     """
 
     def __init__(
@@ -53,19 +56,28 @@ class Extractor:
         embedder: Embedder,
         descriptor: Descriptor | None = None,
         views: Views = "mean",
+        collection: str | None = None,
+        recipe: Recipe | None = None,
     ) -> None:
         self._decoder = decoder
         self._regions = regions
         self._embedder = embedder
         self._descriptor = descriptor
         self._views = views
+        self._collection = collection or embedder.name
+        self._recipe = recipe
         crops = regions.short_side > 0
         self._short_side = max(embedder.short_side * (OVERSAMPLE_FOR_CROPS if crops else 1), regions.short_side)
 
     @property
     def collection(self) -> str:
         """Name of the collection that the vectors belong to."""
-        return self._embedder.name
+        return self._collection
+
+    @property
+    def spec(self) -> CollectionSpec:
+        """What the catalog is to know of that collection."""
+        return CollectionSpec(self._collection, self.dim, self.fingerprint, self._recipe)
 
     @property
     def dim(self) -> int:

@@ -8,10 +8,10 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, bindparam, exists, select
+from sqlalchemy import Connection, Select, bindparam, exists, func, select
 
 from nitari.catalog import schema
-from nitari.catalog.base import StoredImage, StoredItem, StoredRegion
+from nitari.catalog.base import DEFAULT_ALIAS, StoredImage, StoredItem, StoredRegion
 from nitari.catalog.codec import FeatureRows, decode_attributes, decode_region, decode_texts, region_row
 from nitari.catalog.edits import ImageRow, ItemFields, ItemRow
 from nitari.types import Item
@@ -96,6 +96,9 @@ _ITS_IMAGES = (
     .where(_images.item == bindparam("item"))
     .order_by(_images.position, _images.number)
 )
+_DEFAULT = (
+    select(schema.aliases.c.collection).where(schema.aliases.c.name == DEFAULT_ALIAS).correlate(None).scalar_subquery()
+)
 _ITS_REGIONS = (
     select(
         _regions.image,
@@ -109,7 +112,9 @@ _ITS_REGIONS = (
     )
     .join_from(schema.images, schema.regions, _regions.image == _images.number)
     .where(_images.item == bindparam("item"))
-    .order_by(_regions.image, _regions.collection, _regions.position)
+    .order_by(
+        _regions.image, func.coalesce(_regions.collection == _DEFAULT, False), _regions.collection, _regions.position
+    )
 )
 
 
@@ -177,7 +182,7 @@ def _images_of(connection: Connection, items: Sequence[int], collection: int) ->
 
 
 def _regions_by_image(rows: Iterable[Sequence[Any]]) -> dict[int, tuple[StoredRegion, ...]]:
-    """Regions of each photo, those of its last collection; rows come by image and collection."""
+    """Regions of each photo, those that come last of it; rows come by image and collection."""
     found: dict[int, tuple[StoredRegion, ...]] = {}
     for (image, _), group in groupby(rows, key=itemgetter(0, 1)):
         found[image] = tuple(decode_region(tuple(row)[2:]) for row in group)

@@ -334,7 +334,7 @@ class SqlCatalog(SqlRecovery):
         return {item_id: _known(row) for item_id, row in stored.items() if all(i.extracted for i in row.images)}
 
     def get(self, item_id: str) -> StoredItem | None:
-        """One item, whole; its regions are those of the collection that was registered last."""
+        """One item, whole; its regions are those of the default collection, else of the one registered last."""
         with self._database.read() as connection:
             return stored_item(connection, item_id)
 

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
-from nitari.catalog.base import Catalog, CollectionSpec, Edit, ItemDelete, KnownItem
+from nitari.catalog.base import Catalog, Edit, ItemDelete, KnownItem
 from nitari.errors import DependencyError, NitariError, StateError, UsageError
 from nitari.extract import Extractor
 from nitari.images.base import UPLOAD, ImageSource, NotModified, Original, Originals, Validators, shown
-from nitari.ingest.examine import Examiner
+from nitari.ingest.examine import Examiner, Others, no_others
 from nitari.ingest.plan import ItemPlan, Outcome
 from nitari.types import MAX_ID_LENGTH, Attributes, Item, Rejection, is_printable_id
 
@@ -124,6 +124,7 @@ class Editor:
         originals: Where uploaded photos are kept.
         read: Reads title and attributes.
         workers: Photos decoded and embedded at a time.
+        others: Further collections that new photos belong into.
     """
 
     def __init__(
@@ -135,15 +136,16 @@ class Editor:
         originals: Originals,
         read: ReadSubmitted,
         workers: int = 1,
+        others: Others = no_others,
     ) -> None:
         self._catalog = catalog
         self._collection = extractor.collection
-        self._examiner = Examiner(catalog=catalog, extractor=extractor, workers=workers)
+        self._examiner = Examiner(catalog=catalog, extractor=extractor, workers=workers, others=others)
         self._source = source
         self._originals = originals
         self._read = read
         self._workers = workers
-        catalog.register_collection(CollectionSpec(self._collection, extractor.dim, extractor.fingerprint))
+        catalog.register_collection(extractor.spec)
 
     def put(self, draft: Draft) -> Edited:
         """Insert or replace an item.

@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TypeAlias
 
 from nitari.catalog.base import Catalog, ImagePut, KnownImage, KnownItem, PhotoFeatures, StoredRegion, StoredView
-from nitari.errors import DataError
+from nitari.errors import DataError, NitariError
 from nitari.extract import Extractor
 from nitari.images.base import ImageSource, NotModified, Validators
 from nitari.ingest.plan import ItemPlan, Unusable, Usable, plan_item
 from nitari.types import Extraction, Item, Region
 
+Others: TypeAlias = Callable[[], Sequence[Extractor]]
+"""The extractors of further collections that new photos belong into at this moment; asked again for each photo."""
+
+log = logging.getLogger(__name__)
+
+
+def no_others() -> Sequence[Extractor]:
+    """There is one collection only."""
+    return ()
+
 
 class Examiner:
     """Finds out what an item's photos are now. Called from many threads; extracts in at most ``workers`` of them.
+
+    A new photo gets features in further collections from the same bytes. What fails there is logged and left to the
+    next re-embedding: what clients search today must not wait for it.
 
     Args:
         catalog: Asked for the features of a photo that another item has already.
         extractor: What a new photo becomes.
         workers: Photos decoded and embedded at a time: one for each core.
+        others: Further collections.
     """
 
-    def __init__(self, *, catalog: Catalog, extractor: Extractor, workers: int) -> None:
+    def __init__(self, *, catalog: Catalog, extractor: Extractor, workers: int, others: Others = no_others) -> None:
         self._catalog = catalog
         self._extractor = extractor
+        self._others = others
         self._compute = threading.BoundedSemaphore(workers)
 
     def examine(
@@ -69,21 +88,35 @@ class Examiner:
                 if old is None:
                     raise TypeError("a source answered NotModified to an unconditional fetch")
                 return _same(old)
-            features = None
-            if old is None or old.digest != original.digest:
-                features = self._features(original.data, original.digest)
+            fresh = original.validators
+            seen = ImagePut(link, original.digest, fresh.etag, fresh.last_modified)
+            if old is not None and old.digest == original.digest:
+                return Usable(seen)
+            features = self._features(self._extractor, original.data, original.digest)
         except DataError as error:
             return Unusable(link, error)
-        fresh = original.validators
-        return Usable(ImagePut(link, original.digest, fresh.etag, fresh.last_modified, features))
+        others = self._other_features(original.data, original.digest)
+        return Usable(replace(seen, features=features, other_features=others))
 
-    def _features(self, data: bytes, digest: str) -> PhotoFeatures:
+    def _features(self, extractor: Extractor, data: bytes, digest: str) -> PhotoFeatures:
         """A photo's features: those of the same photo on another item, else freshly extracted."""
-        stored = self._catalog.features(digest, collection=self._extractor.collection)
+        stored = self._catalog.features(digest, collection=extractor.collection)
         if stored is not None:
             return stored
         with self._compute:
-            return to_features(self._extractor.extract(data))
+            return to_features(extractor.extract(data))
+
+    def _other_features(self, data: bytes, digest: str) -> dict[str, PhotoFeatures]:
+        found = {}
+        for extractor in self._others():
+            try:
+                found[extractor.collection] = self._features(extractor, data, digest)
+            except NitariError as error:
+                log.warning(
+                    "a new photo got no features in another collection; `nitari reembed` gives it some",
+                    extra={"collection": extractor.collection, "digest": digest, "reason": error.message},
+                )
+        return found
 
 
 def _same(old: KnownImage) -> Usable:

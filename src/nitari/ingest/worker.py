@@ -14,11 +14,11 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from time import monotonic
 
-from nitari.catalog.base import Catalog, CollectionSpec, Edit, Feed, FeedRow, ItemDelete, ItemRejections, KnownItem
+from nitari.catalog.base import Catalog, Edit, Feed, FeedRow, ItemDelete, ItemRejections, KnownItem
 from nitari.errors import DependencyError, FeedError, SyncRefusedError
 from nitari.extract import Extractor
 from nitari.images.base import ImageSource
-from nitari.ingest.examine import Examiner
+from nitari.ingest.examine import Examiner, Others, no_others
 from nitari.ingest.plan import ItemPlan, Outcome, plan_deletions
 from nitari.types import Rejection
 
@@ -105,6 +105,7 @@ class Ingester:
         workers: Photos decoded and embedded at a time.
         fetchers: Items in work at a time; more than ``workers`` where links are URLs and waiting is the cost.
         commit_items: Items in one transaction.
+        others: Further collections that new photos belong into.
     """
 
     def __init__(
@@ -116,14 +117,15 @@ class Ingester:
         workers: int = 1,
         fetchers: int = 16,
         commit_items: int = 64,
+        others: Others = no_others,
     ) -> None:
         self._catalog = catalog
-        self._examiner = Examiner(catalog=catalog, extractor=extractor, workers=workers)
+        self._examiner = Examiner(catalog=catalog, extractor=extractor, workers=workers, others=others)
         self._sources = sources
         self._threads = max(workers, fetchers)
         self._commit_items = commit_items
         self._collection = extractor.collection
-        catalog.register_collection(CollectionSpec(self._collection, extractor.dim, extractor.fingerprint))
+        catalog.register_collection(extractor.spec)
 
     def run(
         self,
