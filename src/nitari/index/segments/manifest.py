@@ -89,6 +89,11 @@ class Manifest:
     segments: tuple[SegmentEntry, ...] = ()
     table: TableEntry | None = None
 
+    @property
+    def parts(self) -> tuple[SegmentEntry | TableEntry, ...]:
+        """All that it names."""
+        return (*self.segments, *([self.table] if self.table else []))
+
 
 def read_manifest(folder: Path, origin: Origin) -> Manifest | None:
     """The manifest of an index's folder, ``None`` where there is none.

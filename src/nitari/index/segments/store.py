@@ -9,6 +9,7 @@
         tmp-<name>/         being written, or on its way out; swept by the next maintainer
         rejected-<name>/    set aside because it was damaged; swept after a week
         maintain.lock       held by the one who maintains
+        maintainer.json     what it did last, for people
 
 Readers change nothing in here. What they cannot use they leave out, say so, and read from the catalog; the maintainer
 comes across it by the same checks and sets it aside. Everything here is derived from the catalog and may be deleted.
@@ -17,15 +18,19 @@ comes across it by the same checks and sets it aside. Everything here is derived
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
+import os
 import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from nitari.disk import sync_folder, sync_tree
+from nitari.disk import TEMPORARY, sync_folder, sync_tree, write_whole
 from nitari.errors import StateError
 from nitari.index.base import Edition, Sealed
 from nitari.index.seal import check_blocks, check_heads, describe_blocks, describe_file, read_document, write_document
@@ -47,6 +52,8 @@ from nitari.index.segments.sealed import SealedSegment, check_segment
 SEGMENTS = "segments"
 TABLES = "tables"
 _LOCK_NAME = "maintain.lock"
+_NOTES_NAME = "maintainer.json"
+_NOTED = 20
 _TEMPORARY = "tmp-"
 _REJECTED = "rejected-"
 _TABLE_SEAL = "table.json"
@@ -215,6 +222,34 @@ class IndexStore:
             source.rename(target)
             sync_folder(self.folder)
 
+    def note(self, *, done: str = "", problem: str = "", damaged: str = "") -> None:
+        """Write down what the maintainer did last, or what is in its way, for ``status``; best effort.
+
+        Args:
+            done: What was done, after which there is no problem any more.
+            problem: What is in the way, or was found.
+            damaged: Which part was found damaged and set aside.
+        """
+        noted = self.noted()
+        found = [*noted.get("damaged", []), {"part": damaged, "reason": problem, "at": _now()}][-_NOTED:]
+        values = {
+            "at": _now(),
+            "pid": os.getpid(),
+            "done": done or noted.get("done", ""),
+            "problem": "" if done or damaged else problem,
+            "damaged": found if damaged else noted.get("damaged", []),
+        }
+        with contextlib.suppress(OSError):
+            write_whole(self.folder / _NOTES_NAME, json.dumps(values, indent=1).encode(), durable=False)
+
+    def noted(self) -> dict[str, Any]:
+        """What was written down: ``at pid done problem damaged``; empty where nothing was."""
+        try:
+            values = json.loads((self.folder / _NOTES_NAME).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return values if isinstance(values, dict) else {}
+
     def sweep(self) -> None:
         """Remove what no manifest names and nobody reads, and what killed processes left.
 
@@ -233,7 +268,7 @@ class IndexStore:
                     with contextlib.suppress(OSError):
                         remove_unread(path, self.folder / f"{_TEMPORARY}{path.name}")
         for path in _listed(self.folder):
-            if path.name.startswith(_TEMPORARY) or (_is_rejected(path) and _age_s(path) > _REJECTED_S):
+            if path.name.startswith((_TEMPORARY, TEMPORARY)) or (_is_rejected(path) and _age_s(path) > _REJECTED_S):
                 _remove(path)
 
     def check(self, entry: SegmentEntry | TableEntry) -> Iterator[int]:
@@ -313,6 +348,10 @@ def _check_seal(path: Path, expected: str) -> None:
         raise StateError(f"{path} cannot be read: {exc}", code="index-damaged") from exc
     if found != expected:
         raise StateError(f"{path} is not what the manifest names", code="index-damaged")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _listed(folder: Path) -> list[Path]:
