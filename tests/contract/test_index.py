@@ -18,7 +18,10 @@ from nitari.errors import NotFoundError, StateError, UsageError
 from nitari.index.base import VectorIndex
 from nitari.index.exact import ExactIndex
 from nitari.index.faiss import FaissIndex
+from nitari.index.segments.costs import Costs
+from nitari.index.segments.segmented import SegmentedIndex
 from nitari.types import FloatArray, KeyArray, Matches
+from support.segments import ListEngine, SealingIndex
 from support.vectors import KeyFilter, brute_force, clustered_units, lattice_units, random_units
 
 Make = Callable[[int], VectorIndex]
@@ -29,7 +32,20 @@ def trained(dim: int) -> VectorIndex:
     return FaissIndex(dim, train_at=640, scan_numbers=0)
 
 
-ADAPTERS: dict[str, Make] = {"exact": ExactIndex, "faiss": FaissIndex, "faiss-trained": trained}
+def with_lists(dim: int) -> VectorIndex:
+    """Segments with an engine, which is asked wherever it can be."""
+    dear = Costs(1e6, 1e6, 1e6, 1e6, 1e6, 1e3, 1.0, 1.0)
+    return SealingIndex(dim, seal_at=600, engine=ListEngine(), costs=dear)
+
+
+ADAPTERS: dict[str, Make] = {
+    "exact": ExactIndex,
+    "faiss": FaissIndex,
+    "faiss-trained": trained,
+    "segments": SegmentedIndex,
+    "segments-sealed": SealingIndex,
+    "segments-lists": with_lists,
+}
 # Enough rows that every adapter is in the state its name says.
 ROWS = 700
 DIM = 16
@@ -53,6 +69,13 @@ def filled(make: Make) -> tuple[VectorIndex, KeyArray, FloatArray]:
     return index, keys, vectors
 
 
+def is_approximate(index: VectorIndex) -> bool:
+    """Whether the index may miss some of the nearest, as it is now."""
+    if isinstance(index, SegmentedIndex):
+        return any(segment.searcher is not None for segment in index.segments)
+    return isinstance(index, FaissIndex) and bool(index.efforts)
+
+
 def check_answer(
     index: VectorIndex, found: Matches, content: dict[int, FloatArray], query: FloatArray, k: int, radius: float | None
 ) -> None:
@@ -64,7 +87,7 @@ def check_answer(
     rows = index.vectors(keys)
     assert found.keys.dtype == np.int64
     assert found.distances.dtype == np.float32
-    if not (isinstance(index, FaissIndex) and index.efforts):
+    if not is_approximate(index):
         wanted, distances = brute_force(keys, rows, query, k, radius)
         np.testing.assert_array_equal(found.keys, wanted)
         np.testing.assert_array_equal(found.distances, distances)
@@ -190,11 +213,36 @@ class TrainedMachine(Machine):
     start = ROWS
 
 
+class SegmentsMachine(Machine):
+    """Segments that nobody seals."""
+
+    make = SegmentedIndex
+
+
+class SealingMachine(Machine):
+    """Small segments that are sealed, merged and scanned."""
+
+    make = SealingIndex
+
+
+class ListsMachine(Machine):
+    """Segments with an engine."""
+
+    make = staticmethod(with_lists)
+    start = ROWS
+
+
 _SETTINGS = settings(max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
 TestExactMachine = ExactMachine.TestCase
 TestExactMachine.settings = _SETTINGS
 TestFaissMachine = FaissMachine.TestCase
 TestFaissMachine.settings = settings(_SETTINGS, max_examples=10)
+TestSegmentsMachine = SegmentsMachine.TestCase
+TestSegmentsMachine.settings = settings(_SETTINGS, max_examples=10)
+TestSealingMachine = SealingMachine.TestCase
+TestSealingMachine.settings = _SETTINGS
+TestListsMachine = ListsMachine.TestCase
+TestListsMachine.settings = settings(_SETTINGS, max_examples=6, stateful_step_count=15, phases=[Phase.generate])
 TestTrainedMachine = TrainedMachine.TestCase
 TestTrainedMachine.settings = settings(_SETTINGS, max_examples=6, stateful_step_count=15, phases=[Phase.generate])
 

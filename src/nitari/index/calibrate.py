@@ -179,13 +179,15 @@ class _Trial:
         for probes in self._probes[first:]:
             if self._cost(probes, self._widths[0]) >= price:
                 break  # more lists only cost more
-            at = bisect_left(
-                self._widths, level, hi=most - 1, key=lambda width, probes=probes: self._recall(probes, width)
-            )
+            at = self._narrowest(probes, level, most)
             cost = self._cost(probes, self._widths[at])
             if cost < price:
                 best, price, width, most = probes, cost, self._widths[at], at + 1
         return self._effort(best, width)
+
+    def _narrowest(self, probes: int, level: float, most: int) -> int:
+        """Which of the first ``most`` widths is the smallest that reaches ``level``; the last of them for none."""
+        return bisect_left(self._widths, level, hi=most - 1, key=lambda width: self._recall(probes, width))
 
     def _effort(self, probes: int, width: int) -> Effort:
         return Effort(self._depth, probes, width, self._recall(probes, width))

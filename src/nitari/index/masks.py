@@ -67,6 +67,11 @@ class Mask:
         return self.count / self.rows if self.rows else 0.0
 
     @property
+    def sparse(self) -> bool:
+        """Whether only the slots of the allowed rows are there so far: other forms cost a pass over all rows."""
+        return self._bits is None
+
+    @property
     def bits(self) -> BoolArray:
         """For each row, whether it is allowed: bool ``[rows]``."""
         if self._bits is None:

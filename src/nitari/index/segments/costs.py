@@ -59,7 +59,8 @@ class Costs:
         names = {field.name for field in fields(cls)}
         if set(values) != names:
             raise StateError(
-                f"costs are {sorted(values)}, expected {sorted(names)}", remedy="nitari doctor --tune measures them anew"
+                f"costs are {sorted(values)}, expected {sorted(names)}",
+                remedy="nitari doctor --tune measures them anew",
             )
         return cls(**values)
 

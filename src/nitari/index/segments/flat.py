@@ -60,12 +60,16 @@ def _in_blocks(
     for start in range(0, count, _AT_ONCE):
         scores = _scores(rows, vector, slots, bits, start, min(start + _AT_ONCE, count))
         # The first block by its own floor; of the others only what comes up to the best before.
-        near = candidates(scores, k, dim, max_distance) if least == -np.inf else np.flatnonzero(scores >= least)
+        near = (
+            candidates(scores, k, dim, max_distance)
+            if least == -np.inf
+            else np.flatnonzero(scores >= np.float32(least))
+        )
         if not near.size:
             continue
         kept, best = np.concatenate([kept, near + start]), np.concatenate([best, scores[near]])
-        least = np.float32(floor(best, k, dim, max_distance))
-        good = best >= least
+        least = floor(best, k, dim, max_distance)
+        good = best >= np.float32(least)
         kept, best = kept[good], best[good]
     return kept
 
@@ -73,7 +77,7 @@ def _in_blocks(
 def _scores(
     rows: HalfArray, vector: FloatArray, slots: SlotArray | None, bits: BitArray | None, start: int, stop: int
 ) -> FloatArray:
-    """Cosines in float32 of the rows (or of those at ``slots``) from ``start`` to ``stop``; ``-inf`` where not allowed."""
+    """Cosines in float32 of the rows (or ``slots``) from ``start`` to ``stop``; ``-inf`` where not allowed."""
     if slots is not None:
         return kernels.dots(rows, vector, slots[start:stop])
     scores = kernels.dots(rows[start:stop], vector)

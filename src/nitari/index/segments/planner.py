@@ -9,16 +9,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from nitari.index.base import How
 from nitari.index.calibrate import Effort, effort_for
 from nitari.index.segments.costs import Costs
-from nitari.index.segments.engine import Searcher
+from nitari.index.segments.engine import Near, Searcher
 
 # An engine that does not say what it looked at is asked a second time, harder, to see whether that changes anything.
 _LOOKS_WHERE_SILENT = 4.0
 _LOOKS = 1.25
 # Above this share of rows, what is left out (removed rows, mostly) is taken not to matter for where the others lie.
 PLAIN = 0.8
+# Of the share of rows that a filter allows, how much must be near the query for the measured efforts to hold.
+_AS_EXPECTED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +116,41 @@ def choose(
     offers.sort(key=lambda offer: offer[1])
     how, cost = offers[0]
     return Plan(how, cost, effort if engine is not None and how == engine.how else None, tuple(offers))
+
+
+def further(
+    engine: Engine, near: Near, before: Near | None, effort: Effort, *, k: int, allowed: int, rows: int
+) -> Effort | None:
+    """How much harder to look, after one look; ``None`` where what was found stands.
+
+    What a filter allows may lie far from the query, where efforts were not measured. An engine that tells how many of
+    the rows it looked at were allowed shows whether that is so: the share of allowed rows near the query takes the
+    place of their share of all rows. Others are asked again, harder, until that changes nothing.
+
+    Args:
+        engine: Which was asked.
+        near: What it found.
+        before: What it found when it was asked before, less hard.
+        effort: How hard it was asked to look.
+        k: How many are wanted.
+        allowed: How many rows may be answered.
+        rows: Of how many.
+    """
+    wanted = min(k, allowed)
+    enough = near.slots.size >= wanted
+    lists = engine.searcher.lists
+    if enough and (allowed >= PLAIN * rows or effort.probes >= lists):
+        return None
+    wider = Effort(effort.depth, min(lists, 4 * effort.probes), 2 * effort.candidates, effort.recall)
+    if near.seen < 0:
+        same = before is not None and np.array_equal(near.slots[:wanted], before.slots[:wanted])
+        return None if enough and same else wider
+    nearby = near.seen / max(1, near.looked)
+    if enough and nearby >= _AS_EXPECTED * allowed / rows:
+        return None
+    needed = engine.effort(k, share=max(nearby, 1.0 / rows))
+    if needed.probes <= effort.probes:
+        return None if enough else wider
+    # Not at once to the end: where the query's own surroundings hold nothing, those around them may hold much.
+    probes = min(needed.probes, wider.probes)
+    return Effort(needed.depth, probes, max(effort.candidates, min(needed.candidates, wider.candidates)), needed.recall)
