@@ -88,13 +88,13 @@ class Body:
         while True:
             plan = self.plan(asked)
             if plan.effort is None:
-                return self.exactly(plan, vector, k, max_distance)
+                return self.exactly(plan, vector, k)
             found = self._ask(plan, plan.effort, vector, asked)
             if max_distance is None or asked == k or found.slots.size < asked or found.distances.max() > max_distance:
                 return found
             asked = min(k, 4 * asked)
 
-    def exactly(self, plan: Plan, vector: FloatArray, k: int, max_distance: float | None) -> Found:
+    def exactly(self, plan: Plan, vector: FloatArray, k: int) -> Found:
         """The same, by comparing every row that may be answered."""
         if not self.allowed:
             return Found(_NO_SLOTS, _NO_DISTANCES, plan, "empty", 0, 0)
@@ -102,11 +102,11 @@ class Body:
         if how not in ("scan", "gather"):  # planned otherwise: the cheaper of the two
             how = next(offer for offer, _ in plan.offers if offer in ("scan", "gather"))
         if mask is None:
-            slots, distances = nearest_rows(self.rows, vector, k, max_distance=max_distance)
+            slots, distances = nearest_rows(self.rows, vector, k)
         elif how == "scan":
-            slots, distances = nearest_rows(self.rows, vector, k, bits=mask.packed, max_distance=max_distance)
+            slots, distances = nearest_rows(self.rows, vector, k, bits=mask.packed)
         else:
-            slots, distances = nearest_rows(self.rows, vector, k, slots=mask.slots, max_distance=max_distance)
+            slots, distances = nearest_rows(self.rows, vector, k, slots=mask.slots)
         return Found(slots, distances, plan, how, 0, slots.size)
 
     def _ask(self, plan: Plan, effort: Effort, vector: FloatArray, k: int) -> Found:
@@ -124,7 +124,7 @@ class Body:
             if wider is None:
                 return Found(near.slots, near.distances, plan, engine.how, effort.probes, compared)
             if wider.candidates > self.allowed // 2 or engine.cost(wider, self._costs) > exact_ns:
-                found = self.exactly(plan, vector, k, None)
+                found = self.exactly(plan, vector, k)
                 return replace(found, compared=found.compared + compared)
             before, effort = near, wider
 

@@ -142,12 +142,16 @@ def further(
     if enough and (allowed >= PLAIN * rows or effort.probes >= lists):
         return None
     wider = Effort(effort.depth, min(lists, 4 * effort.probes), 2 * effort.candidates, effort.recall)
-    if near.seen < 0:
-        same = before is not None and np.array_equal(near.slots[:wanted], before.slots[:wanted])
-        return None if enough and same else wider
-    nearby = near.seen / max(1, near.looked)
+    looked, seen = near.looked, near.seen
+    if seen < 0 and engine.how == "codes":
+        # All that it saw was compared, unless there was more than it was to compare.
+        looked, seen = math.ceil(effort.probes * rows / lists), near.compared
+    nearby = seen / max(1, looked)
     if enough and nearby >= _AS_EXPECTED * allowed / rows:
         return None
+    if near.seen < 0 and (seen < 0 or near.compared >= effort.candidates):
+        same = before is not None and np.array_equal(near.slots[:wanted], before.slots[:wanted])
+        return None if enough and same else wider
     needed = engine.effort(k, share=max(nearby, 1.0 / rows))
     if needed.probes <= effort.probes:
         return None if enough else wider

@@ -174,6 +174,7 @@ class SegmentedIndex:
         """
         check_vectors(vectors, self._dim)
         check_query(k, max_distance)
+        vectors = np.ascontiguousarray(vectors)
         searched = [part for part in self._all() if len(part)]
         answers = [
             part.search(vectors, k, allowed=allowed, max_distance=max_distance, trace=trace) for part in searched
