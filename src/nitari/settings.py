@@ -142,6 +142,18 @@ class ServerSettings(_Section):
     """Attributes that the page offers as filters, in order; empty to choose by what the catalog holds."""
 
 
+class SnapshotSettings(_Section):
+    """Snapshots of the home, kept elsewhere."""
+
+    url: str | None = None
+    """Where they are kept unless a command says otherwise: a folder, ``s3://BUCKET/PREFIX``, or another URL that fsspec
+    knows. Credentials are taken from the environment."""
+    keep: int = Field(default=14, ge=1)
+    """How many of the newest a prune leaves."""
+    keep_days: float | None = Field(default=None, ge=0)
+    """A prune also leaves all that are younger than this many days."""
+
+
 class Settings(BaseSettings):
     """All settings. Build with ``load_settings``; pass values on; never read the environment elsewhere."""
 
@@ -166,6 +178,7 @@ class Settings(BaseSettings):
     index: IndexSettings = IndexSettings()
     ingest: IngestSettings = IngestSettings()
     server: ServerSettings = ServerSettings()
+    snapshots: SnapshotSettings = SnapshotSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from nitari.errors import FeedError, StateError
+from nitari.errors import FeedError, StateError, UsageError
 from nitari.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from nitari.search.gallery import Gallery
     from nitari.search.searcher import Searcher
     from nitari.server.services import Services
+    from nitari.snapshots.snapshots import Snapshots
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,33 @@ def open_originals(settings: Settings) -> OriginalsCache:
     from nitari.images.cache import OriginalsCache
 
     return OriginalsCache(settings.home / ORIGINALS)
+
+
+def open_snapshots(settings: Settings, url: str | None = None) -> Snapshots:
+    """The snapshots at a URL (the settings' where none is given), and the home folder to save there.
+
+    Raises:
+        UsageError: no URL at all, or one that nobody knows.
+        MissingExtraError: a URL whose library is not installed.
+    """
+    from nitari import __version__
+    from nitari.catalog.schema import VERSION
+    from nitari.catalog.sql import FILE_NAME, SqlCatalog
+    from nitari.snapshots.catalog_file import CatalogFile
+    from nitari.snapshots.contents import Home
+    from nitari.snapshots.repository import Repository
+    from nitari.snapshots.snapshots import Snapshots
+    from nitari.snapshots.storage import Storage
+
+    url = url or settings.snapshots.url
+    if url is None:
+        raise UsageError("no place for snapshots is given", remedy="give a URL, or set snapshots.url in nitari.toml")
+    return Snapshots(
+        repository=Repository(Storage.open(url)),
+        home=Home(settings.home, settings.models.cards),
+        catalog=CatalogFile(settings.home / FILE_NAME, opener=SqlCatalog.open, schema=VERSION),
+        version=__version__,
+    )
 
 
 def open_store(settings: Settings) -> ModelStore:

@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ingest": BASES | {"nitari.extract"},
     "evaluate": BASES | {"nitari.extract", "nitari.search", "nitari.ingest"},
     "samples": {"nitari.raster"},
+    "snapshots": BASES,
     "telemetry": set(),
     "server": BASES | {"nitari.search", "nitari.ingest", "nitari.extract", "nitari.raster", "nitari.telemetry"},
     "client": {"nitari.server.schemas"},
@@ -60,6 +61,7 @@ LIBRARY_HOMES: dict[str, set[str]] = {
     "uvicorn": {"server/listen.py"},
     "platformdirs": {"settings.py"},
     "prometheus_client": {"telemetry.py"},
+    "fsspec": {"snapshots/storage.py"},
     "filelock": {"ingest/jobs.py"},
     "pydantic_settings": {"settings.py"},
 }

@@ -25,6 +25,7 @@ _COMMANDS = {
     "eval": ("nitari.cli.evaluating", "eval_command"),
     "model": ("nitari.cli.modeling", "model_group"),
     "cache": ("nitari.cli.caching", "cache_group"),
+    "snapshot": ("nitari.cli.snapshotting", "snapshot_group"),
     "sample": ("nitari.cli.sampling", "sample_command"),
     "doctor": ("nitari.cli.doctor", "doctor_command"),
 }

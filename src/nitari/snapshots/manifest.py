@@ -1,0 +1,211 @@
+"""Manifests: what a snapshot is, in a small checked document; the list of its files lies in chunks.
+
+A manifest is canonical JSON with a magic, a format version and a checksum of itself, so that any changed byte is seen
+before anything it says is believed. The list of files is one line of JSON for each, in chunks as any file: of a home
+with a million photos only what changed of it travels, and listing snapshots reads none of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from nitari.errors import StateError
+from nitari.snapshots.catalog_file import CatalogFacts
+from nitari.snapshots.chunks import CHUNK_BYTES, Chunk
+
+MAGIC = "nitari-home-snapshot"
+FORMAT = 1
+FOLDER = "manifests"
+CATALOG = "catalog.sqlite"
+"""The one file that every snapshot has."""
+_NAME = re.compile(rf"{FOLDER}/([0-9]{{8,12}})\.json")
+# A file's path in a home: no step up, no drive, nothing that one of the systems reads otherwise than the others.
+_PART = re.compile(r"(?!\.\.?$)[^\x00-\x1f/\\:*?\"<>|]+(?<![ .])")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of a snapshot.
+
+    Args:
+        path: Relative to the home, with ``/``.
+        size: Bytes.
+        chunks: Its content in order; each but the last is ``CHUNK_BYTES`` long.
+    """
+
+    path: str
+    size: int
+    chunks: tuple[Chunk, ...]
+
+    def __post_init__(self) -> None:
+        """Check what came from outside.
+
+        Raises:
+            ValueError: a path that leads out of the home, or sizes that do not add up.
+        """
+        if not all(_PART.fullmatch(part) for part in self.path.split("/")):
+            raise ValueError(f"{self.path!r} is no path inside a home")
+        if sum(chunk.size for chunk in self.chunks) != self.size:
+            raise ValueError(f"the chunks of {self.path!r} are not its {self.size} bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a snapshot is.
+
+    Args:
+        number: Its own; snapshots of one URL are numbered in the order of their publication.
+        at: A moment shortly before its catalog was copied: each change until then is in it. UTC.
+        nitari: The version that wrote it.
+        catalog: What its catalog says of itself.
+        parent: Number of the snapshot before it; ``None`` for the first.
+        files: How many files it holds.
+        bytes: Their size.
+        sent: Bytes that travelled for it.
+        parts: Size by first part of the path.
+        missing: Uploaded photos that items name but the home no longer had.
+        listing: The list of its files, in chunks.
+    """
+
+    number: int
+    at: datetime
+    nitari: str
+    catalog: CatalogFacts
+    parent: int | None
+    files: int
+    bytes: int
+    sent: int
+    listing: tuple[Chunk, ...]
+    parts: Mapping[str, int] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The object's name."""
+        return object_name(self.number)
+
+
+def object_name(number: int) -> str:
+    """Where the manifest with this number lies."""
+    return f"{FOLDER}/{number:08d}.json"
+
+
+def number_in(name: str) -> int | None:
+    """The number of the manifest under an object's name; ``None`` for anything else."""
+    match = _NAME.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """A manifest as it is stored."""
+    body = asdict(manifest)
+    body["at"] = _written(manifest.at)
+    body["catalog"]["oldest_at"] = _written(manifest.catalog.oldest_at)
+    body["listing"] = [_plain(chunk) for chunk in manifest.listing]
+    return _canonical(MAGIC, FORMAT, body)
+
+
+def decode_manifest(raw: bytes, *, number: int) -> Manifest:
+    """A manifest from its object.
+
+    Raises:
+        StateError: ``snapshot-damaged``, or ``snapshot-newer`` for one that a later version wrote.
+    """
+    try:
+        parsed = json.loads(raw)
+        body, found = parsed["body"], (parsed["magic"], parsed["version"])
+        if raw != _canonical(*found, body):
+            raise ValueError("its checksum does not fit")
+        if found[0] != MAGIC or body["number"] != number:
+            raise ValueError(f"it is {found[0]} number {body['number']}")
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
+        raise _damaged(number, exc) from exc
+    if found[1] != FORMAT:
+        raise StateError(
+            f"snapshot {number} has format {found[1]}, this Nitari knows format {FORMAT}",
+            remedy="pip install --upgrade nitari",
+            code="snapshot-newer",
+        )
+    try:
+        return Manifest(
+            **{
+                **body,
+                "at": datetime.fromisoformat(body["at"]),
+                "catalog": _facts(body["catalog"]),
+                "listing": tuple(_chunk(values) for values in body["listing"]),
+                "missing": tuple(body["missing"]),
+            }
+        )
+    except (ValueError, KeyError, TypeError) as exc:
+        raise _damaged(number, exc) from exc
+
+
+def encode_listing(files: Iterable[File]) -> bytes:
+    """The list of a snapshot's files, in the order of their paths so that little of it changes."""
+    ordered = sorted(files, key=lambda file: file.path)
+    lines = (
+        json.dumps([file.path, file.size, [[chunk.digest, chunk.stored] for chunk in file.chunks]], ensure_ascii=False)
+        for file in ordered
+    )
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def decode_listing(raw: bytes, *, number: int) -> list[File]:
+    """The files of a snapshot.
+
+    Raises:
+        StateError: code ``snapshot-damaged``.
+    """
+    try:
+        return [_file(*json.loads(line)) for line in raw.splitlines()]
+    except (ValueError, TypeError, RecursionError) as exc:
+        raise _damaged(number, exc) from exc
+
+
+def _file(path: str, size: int, chunks: list[tuple[str, int]]) -> File:
+    last = size - CHUNK_BYTES * (len(chunks) - 1)
+    sizes = [*[CHUNK_BYTES] * (len(chunks) - 1), last]
+    return File(
+        path,
+        size,
+        tuple(Chunk(digest, length, stored) for (digest, stored), length in zip(chunks, sizes, strict=False)),
+    )
+
+
+def _facts(body: Mapping[str, Any]) -> CatalogFacts:
+    oldest_at = body["oldest_at"]
+    return CatalogFacts(**{**body, "oldest_at": oldest_at and datetime.fromisoformat(oldest_at)})
+
+
+def _written(at: datetime | None) -> str | None:
+    return None if at is None else at.astimezone(UTC).isoformat()
+
+
+def _plain(chunk: Chunk) -> list[Any]:
+    return [chunk.digest, chunk.size, chunk.stored]
+
+
+def _chunk(values: list[Any]) -> Chunk:
+    digest, size, stored = values
+    return Chunk(digest, size, stored)
+
+
+def _damaged(number: int, reason: object) -> StateError:
+    return StateError(
+        f"snapshot {number} is damaged: {reason}",
+        remedy="`nitari snapshot list URL` shows the others; restore one of them with --snapshot",
+        code="snapshot-damaged",
+    )
+
+
+def _canonical(magic: object, version: object, body: object) -> bytes:
+    """The one way to write these values, with their checksum."""
+    plain = {"magic": magic, "version": version, "body": body}
+    checksum = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+    return (json.dumps({**plain, "checksum": checksum}, sort_keys=True, indent=1) + "\n").encode()
