@@ -265,6 +265,11 @@ class Editions(Protocol):
 class Segmented(VectorIndex, Protocol):
     """An index that takes over sealed segments beside what was added to it."""
 
+    @property
+    def segments(self) -> Sequence[Any]:
+        """The sealed segments that are searched."""
+        ...
+
     def prepare(self, segments: Sequence[Any], alive: Callable[[KeyArray], BoolArray]) -> Any:
         """Do what is slow about taking over ``segments`` in place of the present ones; changes nothing.
 
@@ -274,9 +279,9 @@ class Segmented(VectorIndex, Protocol):
         """
         ...
 
-    def swap(self, prepared: Any) -> None:
+    def swap(self, prepared: Any) -> Any:
         """Take over what was prepared. Keys that are sealed now leave what is in memory.
 
-        The segments that are left out are not searched any more; whoever opened them closes them.
+        Segments that are left out are closed as soon as nothing of the index looks at them any more.
         """
         ...

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass
 from math import inf
 from threading import Lock
 from time import monotonic
+from typing import cast
 
 import numpy as np
 
-from nitari.catalog.base import Catalog, IndexedItem
+from nitari.catalog.base import Catalog
 from nitari.errors import NotFoundError, StateError
-from nitari.index.base import VectorIndex
+from nitari.index.base import Edition, Editions, Sealed, Segmented, VectorIndex
 from nitari.search.allowed import AllowedKeys
 from nitari.search.filters import Filter
+from nitari.search.following import CHANGES_AT_ONCE, Follower, Pending, needed
 from nitari.search.items import ItemTable
 from nitari.search.lock import ReadWriteLock
+from nitari.search.tables import open_table
 from nitari.types import FloatArray, KeyArray
 
-# Changes applied at once: they are held in memory (1,000 items of 3 views x 1280 floats are 15 MB) and readers wait.
-_CHANGES_AT_ONCE = 1_000
-_ITEMS_AT_ONCE = 10_000
-# How often to look again whether the catalog moved while it was read, before settling for items that are each right.
-_ROUNDS = 16
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,12 +48,17 @@ class Holding:
         return AllowedKeys(self.items, wanted)
 
 
-@dataclass(slots=True)
-class _Pending:
-    """Changes that were read from the catalog and not applied yet."""
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An index that takes over sealed segments, and where a maintainer publishes them.
 
-    items: dict[str, IndexedItem | None] = field(default_factory=dict)
-    vectors: dict[int, FloatArray] = field(default_factory=dict)
+    Args:
+        index: The gallery's own index.
+        editions: What is published of the collection.
+    """
+
+    index: Segmented
+    editions: Editions
 
 
 class Gallery:
@@ -66,10 +70,13 @@ class Gallery:
     itself while the gallery catches up.
     """
 
-    def __init__(self, *, catalog: Catalog, index: VectorIndex, collection: str) -> None:
+    def __init__(self, *, catalog: Catalog, index: VectorIndex, collection: str, published: Published | None) -> None:
         self._catalog = catalog
         self._index = index
         self._collection = collection
+        self._published = published
+        self._edition: object = None
+        self._follower = Follower(catalog, collection)
         self._items = ItemTable()
         self._seq = 0
         self._version = 0
@@ -78,21 +85,24 @@ class Gallery:
         self._following = Lock()
 
     @classmethod
-    def open(cls, *, catalog: Catalog, index: VectorIndex, collection: str, indexed_at: int | None = None) -> Gallery:
-        """Read the catalog and catch up with its change log.
+    def open(
+        cls, *, catalog: Catalog, index: VectorIndex | Segmented, collection: str, editions: Editions | None = None
+    ) -> Gallery:
+        """Open what is published of the collection, read the rest from the catalog and catch up with its change log.
 
         Args:
             catalog: The truth. The gallery closes it.
-            index: Empty, or loaded from a snapshot of this collection. The gallery closes it.
+            index: Empty. The gallery closes it.
             collection: Whose vectors.
-            indexed_at: The catalog change that a loaded ``index`` was complete with (see ``save``); ``None`` for an
-                index without a past, whose content is dropped.
+            editions: Where a maintainer publishes sealed segments; ``index`` must take them over then. ``None`` to
+                read every vector from the catalog.
 
         Raises:
             StateError: the catalog names keys whose vectors it does not have.
         """
-        gallery = cls(catalog=catalog, index=index, collection=collection)
-        gallery._fill(indexed_at)
+        published = Published(cast(Segmented, index), editions) if editions is not None else None
+        gallery = cls(catalog=catalog, index=index, collection=collection, published=published)
+        gallery._fill()
         gallery.refresh()
         return gallery
 
@@ -122,31 +132,22 @@ class Gallery:
         with self._lock.read():
             yield Holding(self._index, self._items, self._seq, self._version)
 
-    def save(self, save: Callable[[VectorIndex, int], None]) -> None:
-        """Call ``save(index, seq)`` while nothing changes, to write a snapshot that belongs to that catalog change."""
-        with self._lock.read():
-            save(self._index, self._seq)
-
     def refresh(self) -> int:
-        """Apply what happened in the catalog since the last time. Returns how many items were read again.
+        """Apply what happened in the catalog since the last time, and take over what a maintainer published.
 
         Where it fails, the gallery stays searchable as it was, and the next call tries again.
+
+        Returns:
+            How many items were read again.
 
         Raises:
             StateError: the catalog names keys whose vectors it does not have, or went back in time.
         """
-        count = 0
         with self._following:
             began = monotonic()
-            while changes := self._catalog.changes(self._seq, limit=_CHANGES_AT_ONCE):
-                pending, seq = self._read([change.item_id for change in changes], changes[-1].seq)
-                self._apply(pending, seq)
-                count += len(pending.items)
-            if (seq := self._catalog.seq()) < self._seq:
-                raise StateError(
-                    f"the catalog is at change {seq}, behind change {self._seq} that was seen before",
-                    remedy="restart, so that everything is read anew: an older catalog was put in its place",
-                )
+            count = self._catch_up()
+            if self._published is not None and self._published.editions.newest() != self._edition:
+                count += self._renew(self._published)
             if self._items.mostly_dead:
                 self._compact()
             self._refreshed_at = began
@@ -171,79 +172,91 @@ class Gallery:
             self._index.close()
             self._catalog.close()
 
-    def _fill(self, indexed_at: int | None) -> None:
-        """Read everything. What happens in the meantime is replayed from the change log afterwards."""
-        # Read first: a change that comes between this line and the next is then replayed, which is harmless, as to
-        # replay is to read the item's rows again.
-        self._seq = self._catalog.seq()
-        if indexed_at is None or indexed_at > self._seq:  # no past, or that of another catalog
-            self._index.remove(self._index.keys())
-        for items in _in_batches(self._catalog.indexed_items(collection=self._collection)):
-            self._items.replace({item.item_id: item for item in items if item.keys.size})
-        have, want = self._index.keys(), self._items.keys()
-        self._index.remove(np.setdiff1d(have, want))
-        missing = np.setdiff1d(want, have)
-        if not missing.size:
+    def _fill(self) -> None:
+        """Open and read everything. What happens meanwhile is replayed from the change log afterwards."""
+        edition = self._open_edition(self._published, self._catalog.seq()) if self._published is not None else None
+        table = edition.table if edition is not None else None
+        try:
+            saved = (table.path, table.seq) if table is not None else None
+            self._items, self._seq = open_table(self._catalog, self._collection, saved)
+        finally:
+            if table is not None:
+                table.release()
+        segments: Sequence[Sealed] = ()
+        if self._published is not None and edition is not None:
+            segments, index = edition.segments, self._published.index
+            index.swap(index.prepare(segments, self._items.known))
+        for keys, vectors in self._vectors(_beside(np.sort(self._items.keys()), segments)):
+            self._index.add(keys, vectors)
+
+    def _open_edition(self, published: Published, seq: int) -> Edition | None:
+        """What is published, opened, unless it is of no use to one who knows the catalog up to ``seq``."""
+        stamp = published.editions.newest()
+        held = published.index.segments
+        edition = published.editions.open(held)
+        self._edition = stamp
+        if edition is not None and edition.seq > seq:
+            log.warning("an index is newer than its catalog and is not used", extra={"collection": self._collection})
+            _close(edition, held)
+            return None
+        return edition
+
+    def _renew(self, published: Published) -> int:
+        """Take over a newer edition, where there is one. Returns how many items were read again."""
+        # Its segments are looked at with a table that knows at least what they know.
+        edition = self._open_edition(published, self._catalog.seq())
+        if edition is None:  # what is open stays good
+            return 0
+        index, held = published.index, published.index.segments
+        try:
+            if edition.table is not None:
+                edition.table.release()
+            count = self._catch_up()
+            prepared = index.prepare(edition.segments, self._items.known)
+            # What was found damaged is not in the edition, and is built again later: till then its rows come from the
+            # catalog.
+            names = {segment.name for segment in edition.segments}
+            for segment in held:
+                if segment.name not in names:
+                    lost = _beside(np.sort(segment.keys), edition.segments)
+                    for keys, vectors in self._vectors(lost[self._items.known(lost)]):
+                        with self._lock.write():
+                            self._index.add(keys, vectors)
+        except BaseException:
+            self._edition = None
+            _close(edition, held)
+            raise
+        with self._lock.write():
+            index.swap(prepared)
+        return count
+
+    def _vectors(self, wanted: KeyArray) -> Iterator[tuple[KeyArray, FloatArray]]:
+        """The vectors of ``wanted`` (ascending), as far as they are still there."""
+        if not wanted.size:
             return
-        few = missing.size < want.size // 2
-        for keys, vectors in self._catalog.vectors(collection=self._collection, keys=missing if few else None):
-            new = np.isin(keys, missing)
+        few = wanted.size < len(self._items) // 2
+        for keys, vectors in self._catalog.vectors(collection=self._collection, keys=wanted if few else None):
+            new = wanted[np.minimum(np.searchsorted(wanted, keys), wanted.size - 1)] == keys
             if new.any():
-                self._index.add(keys[new], vectors[new])
+                yield keys[new], vectors[new]
 
-    def _read(self, item_ids: Sequence[str], seq: int) -> tuple[_Pending, int]:
-        """Read items, and those that change meanwhile, until nothing does.
+    def _catch_up(self) -> int:
+        """Replay the change log. Returns how many items were read again."""
+        count = 0
+        while changes := self._catalog.changes(self._seq, limit=CHANGES_AT_ONCE):
+            pending, seq = self._follower.read(changes, self._items.known)
+            self._apply(pending, seq)
+            count += len(pending.items)
+        if (seq := self._catalog.seq()) < self._seq:
+            raise StateError(
+                f"the catalog is at change {seq}, behind change {self._seq} that was seen before",
+                remedy="restart, so that everything is read anew: an older catalog was put in its place",
+            )
+        return count
 
-        Returns:
-            What was read, and the catalog change that it belongs to.
-        """
-        pending = _Pending()
-        rounds = 1
-        while True:
-            self._read_items(pending, item_ids)
-            later = self._catalog.changes(seq, limit=_CHANGES_AT_ONCE)
-            if not later or rounds == _ROUNDS or len(pending.items) + len(later) > _CHANGES_AT_ONCE:
-                self._drop_incomplete(pending, settled=not later)
-                return pending, seq
-            rounds += 1
-            seq, item_ids = later[-1].seq, [change.item_id for change in later]
-
-    def _read_items(self, pending: _Pending, item_ids: Sequence[str]) -> None:
-        """Read the rows of these items, and the vectors that are new."""
-        wanted: dict[str, IndexedItem | None] = dict.fromkeys(item_ids)
-        for item in self._catalog.indexed_items(collection=self._collection, item_ids=list(wanted)):
-            # An item none of whose photos has a vector here cannot be found; it is as good as not there.
-            wanted[item.item_id] = item if item.keys.size else None
-        pending.items.update(wanted)
-        needed = self._needed([item for item in wanted.values() if item is not None])
-        new = np.asarray([key for key in needed.tolist() if key not in pending.vectors], np.int64)
-        if new.size:
-            for keys, vectors in self._catalog.vectors(collection=self._collection, keys=new):
-                pending.vectors.update(zip(keys.tolist(), vectors, strict=True))
-
-    def _needed(self, items: Sequence[IndexedItem]) -> KeyArray:
-        """The keys of ``items`` that are not indexed yet. A key that is keeps its vector: keys are never used twice."""
-        keys = np.concatenate([np.empty(0, np.int64), *(item.keys for item in items)])
-        return keys[~self._items.known(keys)]
-
-    def _drop_incomplete(self, pending: _Pending, *, settled: bool) -> None:
-        """Leave out items whose vectors went away while they were read: a change not yet seen took them.
-
-        Where the catalog was ``settled`` while it was read, no such change exists, and the catalog is damaged.
-        """
-        for item_id, item in list(pending.items.items()):
-            if item is None or all(key in pending.vectors for key in self._needed([item]).tolist()):
-                continue
-            if settled:
-                raise StateError(
-                    f"the catalog has no vectors for some photos of item {item_id!r}",
-                    remedy="import the item again, or restore the catalog from a backup",
-                )
-            del pending.items[item_id]
-
-    def _apply(self, pending: _Pending, seq: int) -> None:
+    def _apply(self, pending: Pending, seq: int) -> None:
         """Make the index and the table what was read."""
-        keys = self._needed([item for item in pending.items.values() if item is not None])
+        keys = needed([item for item in pending.items.values() if item is not None], self._items.known)
         vectors = np.asarray([pending.vectors[key] for key in keys.tolist()], np.float32)
         with self._lock.write():
             if keys.size:  # first, as it alone may refuse; keys that stand for nothing yet are never answered
@@ -262,8 +275,17 @@ class Gallery:
             self._version += 1
 
 
-def _in_batches(items: Iterable[IndexedItem]) -> Iterator[list[IndexedItem]]:
-    """Items in lists of a bounded length."""
-    rest = iter(items)
-    while batch := list(islice(rest, _ITEMS_AT_ONCE)):
-        yield batch
+def _beside(keys: KeyArray, segments: Sequence[Sealed]) -> KeyArray:
+    """Those of ``keys`` that are in none of ``segments``."""
+    for segment in segments:
+        keys = keys[segment.find(keys) < 0]
+    return keys
+
+
+def _close(edition: Edition, held: Sequence[Sealed]) -> None:
+    """Let go of an edition that is not used, but not of what was open before."""
+    for segment in edition.segments:
+        if segment not in held:
+            segment.close()
+    if edition.table is not None:
+        edition.table.release()
