@@ -21,7 +21,7 @@ use_venv() {
     echo "creating .venv"
     "$(find_python)" -m venv .venv
   fi
-  want=$(cat "$lock" pyproject.toml scripts/lib/venv.sh | cksum)
+  want=$(cat "$lock" pyproject.toml hatch_build.py src/nitari/index/kernels/native/* scripts/lib/venv.sh | cksum)
   if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
     echo "installing what $lock pins"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" 2> >(quiet_pip)

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
 from nitari.index.ranking import true_distances
-from nitari.types import FloatArray
+
+if TYPE_CHECKING:
+    from nitari.index.kernels import Bits, Lists, Rows, Slots
+    from nitari.types import FloatArray
 
 # Rows widened at a time: what is worked on stays in the processor's cache.
 _NUMBERS_AT_ONCE = 2**18
+_FLOAT32_UNIT = 2.0**-24
+_BLOCK = 32
 
 
-def dots(
-    rows: NDArray[np.float16] | NDArray[np.float32], vector: FloatArray, slots: NDArray[np.int64] | None = None
-) -> FloatArray:
-    """Dot products in float32, see ``nitari.index.kernels.dots``."""
+def handle_of(lists: Lists) -> object:
+    """What ``search_lists`` takes: the arrays themselves are enough."""
+    return lists.offsets
+
+
+def dots(rows: Rows, vector: FloatArray, slots: Slots | None = None) -> FloatArray:
+    """See ``nitari.index.kernels.dots``."""
     count = len(rows) if slots is None else slots.size
     out = np.empty(count, np.float32)
     step = max(1, _NUMBERS_AT_ONCE // rows.shape[1])
@@ -26,13 +35,78 @@ def dots(
     return out
 
 
-def distances(
-    rows: NDArray[np.float16] | NDArray[np.float32], vector: FloatArray, slots: NDArray[np.int64]
-) -> FloatArray:
-    """True cosine distances, see ``nitari.index.kernels.distances``."""
+def distances(rows: Rows, vector: FloatArray, slots: Slots) -> FloatArray:
+    """See ``nitari.index.kernels.distances``."""
     out = np.empty(slots.size, np.float32)
     step = max(1, _NUMBERS_AT_ONCE // rows.shape[1])
     for start in range(0, slots.size, step):
         part = slots[start : start + step]
-        out[start : start + part.size] = true_distances(vector, rows[part])
+        out[start : start + part.size] = true_distances(vector, rows[part].astype(np.float32, copy=False))
     return out
+
+
+def nearest(
+    rows: Rows, vector: FloatArray, k: int, slots: Slots | None = None, bits: Bits | None = None
+) -> tuple[Slots, FloatArray]:
+    """See ``nitari.index.kernels.nearest``."""
+    if bits is not None:
+        allowed = _unpacked(bits, len(rows))
+        slots = np.flatnonzero(allowed) if slots is None else slots[allowed[slots]]
+    scores = dots(rows, vector, slots)
+    if k < scores.size:
+        kth = np.partition(scores, scores.size - k)[scores.size - k]
+        # Twice the bound of a float32 dot product's rounding, as in ranking.candidates.
+        near = np.flatnonzero(scores >= kth - 2 * (rows.shape[1] + 16) * _FLOAT32_UNIT)
+    else:
+        near = np.arange(scores.size)
+    return _refined(rows, vector, k, near if slots is None else slots[near])
+
+
+def search_lists(
+    lists: Lists, vector: FloatArray, k: int, probes: int, candidates: int, bits: Bits | None = None
+) -> tuple[Slots, FloatArray, int]:
+    """See ``nitari.index.kernels.search_lists``; the tables are of float32, so candidates may differ at the margin."""
+    rotated = np.vecdot(lists.rotation, vector)
+    biases = np.einsum("grc,r->gc", lists.centroids, rotated).ravel()[: lists.lists]
+    chosen = np.argsort(-biases, kind="stable")[:probes]
+    slots = np.concatenate([np.arange(*lists.offsets[one : one + 2]) for one in chosen.tolist()])
+    scores = np.repeat(biases[chosen], np.diff(lists.offsets)[chosen])
+    if bits is not None:
+        allowed = _unpacked(bits, len(lists.rows))[slots]
+        slots, scores = slots[allowed], scores[allowed]
+    parts, width, _ = lists.codebooks.shape
+    tables = np.einsum("pw,pwc->pc", rotated.reshape(parts, width), lists.codebooks)
+    scores = scores + np.take_along_axis(tables, _codes_of(lists, slots).T, axis=1).sum(axis=0)
+    if candidates < slots.size:
+        slots = slots[np.argpartition(-scores, candidates - 1)[:candidates]]
+    found, far = _refined(lists.rows, vector, k, slots)
+    return found, far, int(slots.size)
+
+
+def encode(residuals: FloatArray, codebooks: FloatArray) -> Bits:
+    """See ``nitari.index.kernels.encode``."""
+    parts, width, _ = codebooks.shape
+    out = np.empty((len(residuals), parts), np.uint8)
+    step = max(1, _NUMBERS_AT_ONCE // (parts * 16))
+    for start in range(0, len(residuals), step):
+        some = residuals[start : start + step].reshape(-1, parts, width, 1)
+        out[start : start + step] = np.square(some - codebooks).sum(axis=2).argmin(axis=2)
+    return out
+
+
+def _codes_of(lists: Lists, slots: Slots) -> Slots:
+    """The codes of rows: int64 ``[n, parts used]``."""
+    row = slots % _BLOCK
+    both = lists.codes[slots // _BLOCK, : lists.codebooks.shape[0], row % 16]
+    return np.where((row < 16)[:, np.newaxis], both & 15, both >> 4).astype(np.int64)
+
+
+def _refined(rows: Rows, vector: FloatArray, k: int, slots: Slots) -> tuple[Slots, FloatArray]:
+    """The ``k`` truly nearest of ``slots``, ties by smaller slot."""
+    far = distances(rows, vector, slots)
+    order = np.lexsort((slots, far))[:k]
+    return slots[order], far[order]
+
+
+def _unpacked(bits: Bits, count: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return np.unpackbits(bits, count=count, bitorder="little").view(np.bool_)

@@ -1,0 +1,130 @@
+"""The kernels in C (``native/``), called through cffi. Importing this fails where they were not compiled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nitari.index.kernels._compiled import ffi, lib
+
+if TYPE_CHECKING:
+    from nitari.index.kernels import Bits, Lists, Rows, Slots
+    from nitari.types import FloatArray
+
+LEVELS = {0: "plain C", 1: "AVX2", 2: "AVX-512", 3: "NEON"}
+
+
+def level() -> str:
+    """The processor's instructions that are in use."""
+    return LEVELS[lib.nitari_level()]
+
+
+def use_level(number: int) -> str:
+    """Use fewer instructions than the processor has, for tests and measurements. Returns those now in use."""
+    return LEVELS[lib.nitari_set_level(number)]
+
+
+def dots(rows: Rows, vector: FloatArray, slots: Slots | None = None) -> FloatArray:
+    """See ``nitari.index.kernels.dots``."""
+    count = len(rows) if slots is None else slots.size
+    out = np.empty(count, np.float32)
+    call = lib.nitari_dots_f16 if rows.dtype == np.float16 else lib.nitari_dots_f32
+    call(_rows(rows), rows.shape[1], _floats(vector), _slots(slots), count, _floats(out))
+    return out
+
+
+def distances(rows: Rows, vector: FloatArray, slots: Slots) -> FloatArray:
+    """See ``nitari.index.kernels.distances``."""
+    out = np.empty(slots.size, np.float32)
+    call = lib.nitari_distances_f16 if rows.dtype == np.float16 else lib.nitari_distances_f32
+    call(_rows(rows), rows.shape[1], _floats(vector), _slots(slots), slots.size, _floats(out))
+    if slots.size and np.isnan(out[0]):
+        raise MemoryError("no memory for a query")
+    return out
+
+
+def nearest(
+    rows: Rows, vector: FloatArray, k: int, slots: Slots | None = None, bits: Bits | None = None
+) -> tuple[Slots, FloatArray]:
+    """See ``nitari.index.kernels.nearest``."""
+    count = len(rows) if slots is None else slots.size
+    k = min(k, count)
+    found, far = np.empty(k, np.int64), np.empty(k, np.float32)
+    if not k:
+        return found, far
+    call = lib.nitari_scan_f16 if rows.dtype == np.float16 else lib.nitari_scan_f32
+    number = call(
+        _rows(rows), rows.shape[1], _floats(vector), _slots(slots), count, _bits(bits), k, _slots(found), _floats(far)
+    )
+    _check(number)
+    return found[:number], far[:number]
+
+
+def search_lists(
+    lists: Lists, vector: FloatArray, k: int, probes: int, candidates: int, bits: Bits | None = None
+) -> tuple[Slots, FloatArray, int]:
+    """See ``nitari.index.kernels.search_lists``."""
+    found, far = np.empty(k, np.int64), np.empty(k, np.float32)
+    compared = ffi.new("int64_t *")
+    number = lib.nitari_ivf_search(
+        lists.handle, _floats(vector), k, probes, candidates, _bits(bits), _slots(found), _floats(far), compared
+    )
+    _check(number)
+    return found[:number], far[:number], int(compared[0])
+
+
+def encode(residuals: FloatArray, codebooks: FloatArray) -> Bits:
+    """See ``nitari.index.kernels.encode``."""
+    parts, width, _ = codebooks.shape
+    out = np.empty((len(residuals), parts), np.uint8)
+    lib.nitari_encode(
+        _floats(residuals), len(residuals), residuals.shape[1], width, _floats(codebooks), _pointer("uint8_t *", out)
+    )
+    return out
+
+
+def handle_of(lists: Lists) -> Any:
+    """The C view of inverted lists, which hold it and outlive it."""
+    return ffi.new(
+        "nitari_ivf *",
+        {
+            "count": len(lists.rows),
+            "dim": lists.rows.shape[1],
+            "reduced": lists.rotation.shape[0],
+            "lists": lists.lists,
+            "parts": lists.codes.shape[1],
+            "width": lists.codebooks.shape[1],
+            "rotation": _floats(lists.rotation),
+            "centroids": _floats(lists.centroids),
+            "offsets": _slots(lists.offsets),
+            "codebooks": _floats(lists.codebooks),
+            "codes": _pointer("uint8_t *", lists.codes),
+            "rows": _rows(lists.rows),
+        },
+    )
+
+
+def _check(number: int) -> None:
+    if number < 0:
+        raise MemoryError("no memory for a query")
+
+
+def _pointer(kind: str, array: np.ndarray[Any, Any]) -> Any:
+    return ffi.cast(kind, array.ctypes.data)
+
+
+def _floats(array: FloatArray) -> Any:
+    return ffi.cast("float *", array.ctypes.data)
+
+
+def _slots(array: Slots | None) -> Any:
+    return ffi.NULL if array is None else ffi.cast("int64_t *", array.ctypes.data)
+
+
+def _bits(array: Bits | None) -> Any:
+    return ffi.NULL if array is None else ffi.cast("uint8_t *", array.ctypes.data)
+
+
+def _rows(rows: Rows) -> Any:
+    return ffi.cast("uint16_t *" if rows.dtype == np.float16 else "float *", rows.ctypes.data)

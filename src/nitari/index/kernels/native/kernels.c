@@ -1,0 +1,485 @@
+/* Search loops over rows and codes. No Python here: cffi lets go of the GIL around each call. */
+#include "kernels.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "simd.h"
+
+#if defined(__GNUC__) || defined(__clang__)
+#define PREFETCH(address) __builtin_prefetch(address)
+static int lowest_bit(uint32_t bits) { return __builtin_ctz(bits); }
+#else
+#define PREFETCH(address) ((void)0)
+static int lowest_bit(uint32_t bits)
+{
+    int at = 0;
+    while (!(bits & 1u)) {
+        bits >>= 1;
+        at++;
+    }
+    return at;
+}
+#endif
+
+#define BLOCK 32
+#define LINE 64
+#define AHEAD 6 /* rows to ask memory for before they are needed */
+
+/* ---- which instructions ---- */
+
+static const nitari_ops *ops_of(int level)
+{
+#ifdef NITARI_X86
+    if (level == 2)
+        return &nitari_avx512;
+    if (level == 1)
+        return &nitari_avx2;
+#endif
+#ifdef NITARI_ARM
+    if (level == 3)
+        return &nitari_neon;
+#endif
+    (void)level;
+    return &nitari_plain;
+}
+
+static int best_level(void)
+{
+#ifdef NITARI_X86
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512dq"))
+        return 2;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return 1;
+#endif
+#ifdef NITARI_ARM
+    return 3;
+#endif
+    return 0;
+}
+
+static int current = -1;
+
+int nitari_level(void)
+{
+    if (current < 0)
+        current = best_level();
+    return current;
+}
+
+int nitari_set_level(int level)
+{
+    int best = best_level();
+    /* NEON is above plain C only; the x86 levels contain each other. */
+    current = level <= 0 || (best == 3 && level != 3) ? 0 : level > best ? best : level;
+    return current;
+}
+
+static const nitari_ops *ops_now(void) { return ops_of(nitari_level()); }
+
+/* ---- distances ---- */
+
+/* Distances are multiples of 2**-23, as in ranking.py: float32 holds them all up to 2. */
+static float on_grid(double cosine)
+{
+    double distance = rint((1.0 - cosine) * 8388608.0) / 8388608.0;
+    return (float)(distance < 0.0 ? 0.0 : distance > 2.0 ? 2.0 : distance);
+}
+
+static double *doubled(const float *query, int64_t dim)
+{
+    double *wide = malloc((size_t)dim * sizeof(double));
+    if (wide)
+        for (int64_t i = 0; i < dim; i++)
+            wide[i] = query[i];
+    return wide;
+}
+
+static void ask_for(const void *row, int64_t bytes)
+{
+    for (int64_t at = 0; at < bytes && at < 16 * LINE; at += LINE)
+        PREFETCH((const char *)row + at);
+}
+
+#define ROW_LOOPS(SUFFIX, ROW)                                                                                  \
+    void nitari_dots_##SUFFIX(const ROW *rows, int64_t dim, const float *query, const int64_t *slots,           \
+                              int64_t count, float *out)                                                        \
+    {                                                                                                           \
+        const nitari_ops *ops = ops_now();                                                                      \
+        for (int64_t i = 0; i < count; i++) {                                                                   \
+            if (slots && i + AHEAD < count)                                                                     \
+                ask_for(rows + slots[i + AHEAD] * dim, dim * (int64_t)sizeof(ROW));                             \
+            out[i] = ops->dot_##SUFFIX(rows + (slots ? slots[i] : i) * dim, query, dim);                        \
+        }                                                                                                       \
+    }                                                                                                           \
+                                                                                                                \
+    void nitari_distances_##SUFFIX(const ROW *rows, int64_t dim, const float *query, const int64_t *slots,      \
+                                   int64_t count, float *out)                                                   \
+    {                                                                                                           \
+        const nitari_ops *ops = ops_now();                                                                      \
+        double *wide = doubled(query, dim);                                                                     \
+        for (int64_t i = 0; i < count; i++) {                                                                   \
+            if (slots && i + AHEAD < count)                                                                     \
+                ask_for(rows + slots[i + AHEAD] * dim, dim * (int64_t)sizeof(ROW));                             \
+            out[i] = wide ? on_grid(ops->exact_##SUFFIX(rows + (slots ? slots[i] : i) * dim, wide, dim)) : NAN; \
+        }                                                                                                       \
+        free(wide);                                                                                             \
+    }
+
+ROW_LOOPS(f32, float)
+ROW_LOOPS(f16, uint16_t)
+
+/* ---- the best of many ---- */
+
+typedef struct {
+    float score;
+    int32_t slot;
+} scored;
+
+/* Quickselect: afterwards the `keep` largest scores stand first, in no order. */
+static void select_best(scored *items, int64_t count, int64_t keep)
+{
+    int64_t low = 0, high = count - 1;
+    if (keep <= 0 || keep >= count)
+        return;
+    while (low < high) {
+        float a = items[low].score, b = items[(low + high) / 2].score, c = items[high].score;
+        float pivot = a > b ? (b > c ? b : a > c ? c : a) : (a > c ? a : b > c ? c : b);
+        int64_t i = low, j = high;
+        while (i <= j) {
+            while (items[i].score > pivot)
+                i++;
+            while (items[j].score < pivot)
+                j--;
+            if (i <= j) {
+                scored swap = items[i];
+                items[i++] = items[j];
+                items[j--] = swap;
+            }
+        }
+        if (keep - 1 <= j)
+            high = j;
+        else if (keep - 1 >= i)
+            low = i;
+        else
+            return;
+    }
+}
+
+static int by_score(const void *a, const void *b)
+{
+    const scored *x = a, *y = b;
+    if (x->score != y->score)
+        return x->score > y->score ? -1 : 1;
+    return x->slot < y->slot ? -1 : x->slot > y->slot;
+}
+
+/* The `keep` best so far, gathered in a buffer that is thinned out when full. What is below `floor` need not come. */
+typedef struct {
+    scored *items;
+    int64_t count, room, keep;
+    float floor, margin;
+} gathering;
+
+static int gathering_open(gathering *g, int64_t keep, float margin)
+{
+    g->keep = keep;
+    g->room = keep * 2 + 256;
+    g->count = 0;
+    g->floor = -FLT_MAX;
+    g->margin = margin;
+    g->items = malloc((size_t)g->room * sizeof(scored));
+    return g->items != NULL;
+}
+
+/* Keep the best; and, with a margin, those that rounding may have put below them. */
+static int gathering_thin(gathering *g)
+{
+    if (g->count <= g->keep)
+        return 1;
+    select_best(g->items, g->count, g->keep);
+    float least = FLT_MAX;
+    for (int64_t i = 0; i < g->keep; i++)
+        if (g->items[i].score < least)
+            least = g->items[i].score;
+    g->floor = least - g->margin;
+    int64_t kept = g->keep;
+    if (g->margin > 0)
+        for (int64_t i = g->keep; i < g->count; i++)
+            if (g->items[i].score >= g->floor)
+                g->items[kept++] = g->items[i];
+    g->count = kept;
+    if (g->room - g->count >= g->keep / 2 + 64)
+        return 1;
+    scored *more = realloc(g->items, (size_t)(g->room * 2) * sizeof(scored)); /* nearly all are ties */
+    if (!more)
+        return 0;
+    g->items = more;
+    g->room *= 2;
+    return 1;
+}
+
+static int gathering_add(gathering *g, float score, int64_t slot)
+{
+    g->items[g->count].score = score;
+    g->items[g->count++].slot = (int32_t)slot;
+    return g->count < g->room || gathering_thin(g);
+}
+
+/* The k nearest of what was gathered, by true distances of its rows (their scores are overwritten). */
+#define REFINE(SUFFIX, ROW)                                                                                    \
+    static int64_t refine_##SUFFIX(gathering *g, const ROW *rows, int64_t dim, const float *query, int64_t k,  \
+                                   int64_t *out_slots, float *out_distances)                                   \
+    {                                                                                                          \
+        const nitari_ops *ops = ops_now();                                                                     \
+        double *wide = doubled(query, dim);                                                                    \
+        if (!wide)                                                                                             \
+            return -1;                                                                                         \
+        for (int64_t i = 0; i < g->count; i++) {                                                               \
+            if (i + AHEAD < g->count)                                                                          \
+                ask_for(rows + (int64_t)g->items[i + AHEAD].slot * dim, dim * (int64_t)sizeof(ROW));           \
+            g->items[i].score = -on_grid(ops->exact_##SUFFIX(rows + (int64_t)g->items[i].slot * dim, wide, dim)); \
+        }                                                                                                      \
+        free(wide);                                                                                            \
+        if (k > g->count)                                                                                      \
+            k = g->count;                                                                                      \
+        /* Ties at the k-th place are the caller's to break (by key): the smaller slot is taken here. */       \
+        select_best(g->items, g->count, k);                                                                    \
+        qsort(g->items, (size_t)k, sizeof(scored), by_score);                                                  \
+        for (int64_t i = 0; i < k; i++) {                                                                      \
+            out_slots[i] = g->items[i].slot;                                                                   \
+            out_distances[i] = -g->items[i].score;                                                             \
+        }                                                                                                      \
+        return k;                                                                                              \
+    }                                                                                                          \
+                                                                                                               \
+    int64_t nitari_scan_##SUFFIX(const ROW *rows, int64_t dim, const float *query, const int64_t *slots,       \
+                                 int64_t count, const uint8_t *bits, int64_t k, int64_t *out_slots,            \
+                                 float *out_distances)                                                         \
+    {                                                                                                          \
+        const nitari_ops *ops = ops_now();                                                                     \
+        gathering g;                                                                                           \
+        int64_t found = -1;                                                                                    \
+        /* Twice the bound of a float32 dot product's rounding, as ranking.candidates has it. */               \
+        if (!gathering_open(&g, k, (float)(dim + 16) * 2.4e-7f))                                               \
+            return -1;                                                                                         \
+        for (int64_t i = 0; i < count; i++) {                                                                  \
+            int64_t slot = slots ? slots[i] : i;                                                               \
+            if (slots && i + AHEAD < count)                                                                    \
+                ask_for(rows + slots[i + AHEAD] * dim, dim * (int64_t)sizeof(ROW));                            \
+            if (bits && !(bits[slot >> 3] >> (slot & 7) & 1))                                                  \
+                continue;                                                                                      \
+            float score = ops->dot_##SUFFIX(rows + slot * dim, query, dim);                                    \
+            if (score >= g.floor && !gathering_add(&g, score, slot))                                           \
+                goto done;                                                                                     \
+        }                                                                                                      \
+        if (gathering_thin(&g))                                                                                \
+            found = refine_##SUFFIX(&g, rows, dim, query, k, out_slots, out_distances);                        \
+    done:                                                                                                      \
+        free(g.items);                                                                                         \
+        return found;                                                                                          \
+    }
+
+REFINE(f32, float)
+REFINE(f16, uint16_t)
+
+/* ---- inverted lists of codes ---- */
+
+/* One query's tables: what each code of each part adds to the score, as bytes. A score is
+   bias of the list + base + sum of bytes * step. */
+typedef struct {
+    float *rotated; /* [reduced] */
+    float *biases;  /* [lists, rounded up to 16] */
+    float *entries; /* [parts used, 16] */
+    uint8_t *table; /* [parts, 16] */
+    scored *lists;  /* [lists]: cosine of each centroid */
+    float base, step;
+    int32_t most;   /* largest sum of bytes */
+} tables;
+
+static void fill_tables(const nitari_ivf *ivf, const float *query, tables *t)
+{
+    const nitari_ops *ops = ops_now();
+    int64_t used = ivf->reduced / ivf->width;
+    float widest = 0;
+    for (int64_t i = 0; i < ivf->reduced; i++)
+        t->rotated[i] = ops->dot_f32(ivf->rotation + i * ivf->dim, query, ivf->dim);
+    ops->dots16(ivf->centroids, t->rotated, ivf->reduced, (ivf->lists + 15) / 16, t->biases);
+    t->base = 0;
+    for (int64_t part = 0; part < used; part++) {
+        float *entries = t->entries + part * 16, low = FLT_MAX, high = -FLT_MAX;
+        memset(entries, 0, 16 * sizeof(float));
+        for (int64_t w = 0; w < ivf->width; w++)
+            for (int code = 0; code < 16; code++)
+                entries[code] += t->rotated[part * ivf->width + w] * ivf->codebooks[(part * ivf->width + w) * 16 + code];
+        for (int code = 0; code < 16; code++) {
+            low = entries[code] < low ? entries[code] : low;
+            high = entries[code] > high ? entries[code] : high;
+        }
+        for (int code = 0; code < 16; code++)
+            entries[code] -= low;
+        t->base += low;
+        widest = high - low > widest ? high - low : widest;
+    }
+    t->step = widest > 0 ? widest / 255.0f : 1.0f;
+    t->most = 0;
+    memset(t->table, 0, (size_t)ivf->parts * 16);
+    for (int64_t part = 0; part < used; part++) {
+        int32_t high = 0;
+        for (int code = 0; code < 16; code++) {
+            int32_t byte = (int32_t)(t->entries[part * 16 + code] / t->step + 0.5f);
+            t->table[part * 16 + code] = (uint8_t)byte;
+            high = byte > high ? byte : high;
+        }
+        t->most += high;
+    }
+}
+
+/* The lists whose centroids are nearest, nearest first; returns how many (`probes`). A sample says about where the bound
+   lies, so that few lists are sorted out rather than all: with 4,096 lists that was a quarter of a query's time. */
+static int64_t choose_lists(const nitari_ivf *ivf, tables *t, int64_t probes)
+{
+    const int64_t stride = 16;
+    int64_t sampled = 0, found = 0, wanted = probes / stride * 3 / 2 + 4;
+    float bound = -FLT_MAX;
+    if (probes > ivf->lists)
+        probes = ivf->lists;
+    for (int64_t list = 0; list < ivf->lists; list += stride)
+        t->lists[sampled++].score = t->biases[list];
+    if (wanted < sampled) {
+        select_best(t->lists, sampled, wanted);
+        bound = t->lists[0].score;
+        for (int64_t i = 1; i < wanted; i++)
+            bound = t->lists[i].score < bound ? t->lists[i].score : bound;
+    }
+    for (; found < probes; bound = -FLT_MAX) { /* once, or twice where the sample was unlucky */
+        found = 0;
+        for (int64_t list = 0; list < ivf->lists; list++)
+            if (t->biases[list] >= bound) {
+                t->lists[found].score = t->biases[list];
+                t->lists[found++].slot = (int32_t)list;
+            }
+    }
+    select_best(t->lists, found, probes);
+    qsort(t->lists, (size_t)probes, sizeof(scored), by_score);
+    return probes;
+}
+
+/* The smallest sum of bytes that reaches `floor` in a list; above `most` where none does. */
+static int32_t least_sum(const tables *t, float bias, float floor)
+{
+    float sum = ceilf((floor - bias - t->base) / t->step);
+    return sum <= 0 ? 0 : sum > (float)t->most ? t->most + 1 : (int32_t)sum;
+}
+
+static int scan_list(const nitari_ivf *ivf, const tables *t, const nitari_ops *ops, const scored *list,
+                     const uint8_t *bits, gathering *g)
+{
+    int64_t begin = ivf->offsets[list->slot], end = ivf->offsets[list->slot + 1];
+    float bias = list->score;
+    int32_t least = least_sum(t, bias, g->floor);
+    uint16_t sums[BLOCK];
+    if (begin == end || least > t->most)
+        return 1;
+    for (int64_t block = begin / BLOCK; block <= (end - 1) / BLOCK; block++) {
+        uint32_t wanted = 0xffffffffu;
+        int64_t first = block * BLOCK;
+        if (first < begin)
+            wanted &= 0xffffffffu << (begin - first);
+        if (first + BLOCK > end)
+            wanted &= 0xffffffffu >> (first + BLOCK - end);
+        if (bits) { /* the last word of the bitmap may be short */
+            const uint8_t *word = bits + first / 8;
+            int64_t left = (ivf->count + 7) / 8 - first / 8;
+            uint32_t allowed = 0;
+            for (int byte = 0; byte < 4 && byte < left; byte++)
+                allowed |= (uint32_t)word[byte] << (8 * byte);
+            wanted &= allowed;
+        }
+        if (!wanted)
+            continue;
+        uint32_t reached =
+            ops->block(ivf->codes + block * ivf->parts * 16, t->table, ivf->parts, (uint16_t)least, sums) & wanted;
+        for (; reached; reached &= reached - 1) {
+            int row = lowest_bit(reached);
+            int full = g->count + 1 == g->room;
+            if (!gathering_add(g, bias + t->base + (float)sums[row] * t->step, first + row))
+                return 0;
+            if (full) {
+                least = least_sum(t, bias, g->floor);
+                if (least > t->most)
+                    return 1;
+            }
+        }
+    }
+    return 1;
+}
+
+static int64_t search(const nitari_ivf *ivf, const float *query, int64_t k, int64_t probes, int64_t candidates,
+                      const uint8_t *bits, int64_t *out_slots, float *out_distances, int64_t *compared, tables *t)
+{
+    const nitari_ops *ops = ops_now();
+    gathering g;
+    int64_t found = -1;
+    if (!gathering_open(&g, candidates, 0))
+        return -1;
+    fill_tables(ivf, query, t);
+    probes = choose_lists(ivf, t, probes);
+    for (int64_t i = 0; i < probes; i++) {
+        if (i + 1 < probes)
+            ask_for(ivf->codes + ivf->offsets[t->lists[i + 1].slot] / BLOCK * ivf->parts * 16, 8 * LINE);
+        if (!scan_list(ivf, t, ops, &t->lists[i], bits, &g))
+            goto done;
+    }
+    if (!gathering_thin(&g))
+        goto done;
+    *compared = g.count;
+    found = refine_f16(&g, ivf->rows, ivf->dim, query, k, out_slots, out_distances);
+done:
+    free(g.items);
+    return found;
+}
+
+int64_t nitari_ivf_search(const nitari_ivf *ivf, const float *query, int64_t k, int64_t probes, int64_t candidates,
+                          const uint8_t *bits, int64_t *out_slots, float *out_distances, int64_t *compared)
+{
+    size_t biases = (size_t)((ivf->lists + 15) / 16 * 16);
+    size_t floats = (size_t)(ivf->reduced + ivf->parts * 16) + biases;
+    tables t;
+    int64_t found = -1;
+    float *memory = malloc(floats * sizeof(float) + (size_t)ivf->lists * sizeof(scored) + (size_t)ivf->parts * 16);
+    if (!memory)
+        return -1;
+    t.rotated = memory;
+    t.biases = memory + ivf->reduced;
+    t.entries = t.biases + biases;
+    t.lists = (scored *)(memory + floats);
+    t.table = (uint8_t *)(t.lists + ivf->lists);
+    found = search(ivf, query, k, probes, candidates, bits, out_slots, out_distances, compared, &t);
+    free(memory);
+    return found;
+}
+
+void nitari_encode(const float *residuals, int64_t count, int64_t reduced, int64_t width, const float *codebooks,
+                   uint8_t *out)
+{
+    int64_t parts = reduced / width;
+    for (int64_t row = 0; row < count; row++, residuals += reduced, out += parts)
+        for (int64_t part = 0; part < parts; part++) {
+            float off[16] = {0};
+            int best = 0;
+            for (int64_t w = 0; w < width; w++) {
+                float number = residuals[part * width + w];
+                const float *entries = codebooks + (part * width + w) * 16;
+                for (int code = 0; code < 16; code++)
+                    off[code] += (number - entries[code]) * (number - entries[code]);
+            }
+            for (int code = 1; code < 16; code++)
+                best = off[code] < off[best] ? code : best;
+            out[part] = (uint8_t)best;
+        }
+}

@@ -1,0 +1,48 @@
+/* What Python sees of the kernels; cffi reads this file, so no preprocessor lines beyond this comment. */
+#include <stdint.h>
+
+/* The instructions in use: 0 plain C, 1 AVX2, 2 AVX-512, 3 NEON. */
+int nitari_level(void);
+
+/* Use fewer instructions than the machine has, for tests; returns the level now in use. */
+int nitari_set_level(int level);
+
+void nitari_dots_f16(const uint16_t *rows, int64_t dim, const float *query, const int64_t *slots, int64_t count,
+                     float *out);
+void nitari_dots_f32(const float *rows, int64_t dim, const float *query, const int64_t *slots, int64_t count,
+                     float *out);
+void nitari_distances_f16(const uint16_t *rows, int64_t dim, const float *query, const int64_t *slots, int64_t count,
+                          float *out);
+void nitari_distances_f32(const float *rows, int64_t dim, const float *query, const int64_t *slots, int64_t count,
+                          float *out);
+
+/* The k best of `count` rows (those of `slots`, or all) by true distance, nearest first; scratch-free for the caller.
+   Rows whose bit in `bits` (by slot) is 0 are passed over; `bits` may be NULL. Returns how many were found, -1 where
+   there is no memory. */
+int64_t nitari_scan_f16(const uint16_t *rows, int64_t dim, const float *query, const int64_t *slots, int64_t count,
+                        const uint8_t *bits, int64_t k, int64_t *out_slots, float *out_distances);
+int64_t nitari_scan_f32(const float *rows, int64_t dim, const float *query, const int64_t *slots, int64_t count,
+                        const uint8_t *bits, int64_t k, int64_t *out_slots, float *out_distances);
+
+/* An inverted file of 4-bit product-quantized codes over rows that lie in the order of their lists. */
+typedef struct {
+    int64_t count;            /* rows */
+    int64_t dim;              /* numbers in a row */
+    int64_t reduced;          /* numbers after the rotation */
+    int64_t lists;            /* inverted lists */
+    int64_t parts;            /* subquantizers, a multiple of 4 */
+    int64_t width;            /* numbers in a part: reduced == used parts * width, further parts are padding */
+    const float *rotation;    /* [reduced, dim] */
+    const float *centroids;   /* [ceil(lists / 16), reduced, 16]: sixteen side by side, the last ones padding */
+    const int64_t *offsets;   /* [lists + 1]: the first row of each list */
+    const float *codebooks;   /* [reduced / width, width, 16] */
+    const uint8_t *codes;     /* [ceil(count / 32), parts, 16] */
+    const uint16_t *rows;     /* fp16 [count, dim] */
+} nitari_ivf;
+
+int64_t nitari_ivf_search(const nitari_ivf *ivf, const float *query, int64_t k, int64_t probes, int64_t candidates,
+                          const uint8_t *bits, int64_t *out_slots, float *out_distances, int64_t *compared);
+
+/* The nearest of 16 centroids for each part of each row: uint8 [count, reduced / width]. */
+void nitari_encode(const float *residuals, int64_t count, int64_t reduced, int64_t width, const float *codebooks,
+                   uint8_t *out);

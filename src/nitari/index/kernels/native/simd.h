@@ -1,0 +1,43 @@
+/* The few loops that are written for each instruction set. Everything else is in kernels.c and calls these by pointer:
+   one call a row or a block of 32 rows, so that the call does not show. */
+#ifndef NITARI_SIMD_H
+#define NITARI_SIMD_H
+
+#include <stdint.h>
+
+typedef struct {
+    float (*dot_f32)(const float *row, const float *query, int64_t dim);
+    float (*dot_f16)(const uint16_t *row, const float *query, int64_t dim);
+    /* Dot products with `groups` times sixteen vectors that lie side by side: [groups, dim, 16] to [groups, 16]. */
+    void (*dots16)(const float *columns, const float *query, int64_t dim, int64_t groups, float *out);
+    double (*exact_f32)(const float *row, const double *query, int64_t dim);
+    double (*exact_f16)(const uint16_t *row, const double *query, int64_t dim);
+    /* Sums of the table's entries for the 32 rows of a block, and which of them reach `least`. */
+    uint32_t (*block)(const uint8_t *codes, const uint8_t *table, int64_t parts, uint16_t least, uint16_t *sums);
+} nitari_ops;
+
+extern const nitari_ops nitari_plain;
+#if (defined(__x86_64__) || defined(__i386__)) && (defined(__GNUC__) || defined(__clang__))
+#define NITARI_X86 1
+extern const nitari_ops nitari_avx2;
+extern const nitari_ops nitari_avx512;
+#endif
+#if defined(__aarch64__) && (defined(__GNUC__) || defined(__clang__))
+#define NITARI_ARM 1
+extern const nitari_ops nitari_neon;
+#endif
+
+/* IEEE 754 half to single precision, by integer arithmetic; subnormals, infinities and NaN included. */
+static inline float nitari_half(uint16_t half)
+{
+    union { uint32_t bits; float value; } scale = {0x77800000u}, shifted; /* 2**112 */
+    uint32_t sign = (uint32_t)(half & 0x8000u) << 16;
+    shifted.bits = (uint32_t)(half & 0x7fffu) << 13;
+    shifted.value *= scale.value;
+    if (shifted.value >= 65536.0f)
+        shifted.bits |= 0x7f800000u;
+    shifted.bits |= sign;
+    return shifted.value;
+}
+
+#endif

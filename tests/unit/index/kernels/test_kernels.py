@@ -1,0 +1,146 @@
+"""The compiled kernels, at every level of instructions that this processor has, against numpy's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from nitari.index import kernels
+from nitari.index.kernels import portable
+from nitari.index.ranking import true_distances
+from nitari.index.segments.ivf import IvfEngine
+
+DIMS = (1, 7, 16, 31, 33, 64, 100, 128, 300, 1580)
+
+
+def unit(count: int, dim: int, seed: int) -> NDArray[np.float32]:
+    """Random unit rows."""
+    rows = np.random.default_rng(seed).normal(size=(count, dim)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def levels() -> list[int]:
+    """The levels of instructions that this processor has; just one to be skipped where nothing is compiled."""
+    if not kernels.NATIVE:
+        return [0]
+    from nitari.index.kernels import compiled
+
+    best = compiled.use_level(max(compiled.LEVELS))
+    found = [number for number, name in compiled.LEVELS.items() if compiled.use_level(number) == name]
+    compiled.use_level(next(number for number, name in compiled.LEVELS.items() if name == best))
+    return found
+
+
+@pytest.fixture(params=levels())
+def compiled(request: pytest.FixtureRequest) -> Iterator[object]:
+    """The compiled kernels, told to use one level of instructions."""
+    if not kernels.NATIVE:
+        reason = "the kernels are not compiled here: python hatch_build.py needs a C compiler"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    from nitari.index.kernels import compiled
+
+    compiled.use_level(request.param)
+    yield compiled
+    compiled.use_level(levels()[-1])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("dim", DIMS)
+def test_dots_and_distances(compiled: object, dim: int, dtype: type) -> None:
+    """Products agree within float32's rounding, and distances with ``true_distances``, for all widths and tails."""
+    rows = unit(65, dim, 1).astype(dtype)
+    vector = unit(1, dim, 2)[0]
+    slots = np.random.default_rng(3).integers(0, 65, 40)
+    for some in (None, slots):
+        expected = portable.dots(rows, vector, some)
+        assert np.allclose(compiled.dots(rows, vector, some), expected, atol=(dim + 8) * 2.0**-24)  # type: ignore[attr-defined]
+    found = compiled.distances(rows, vector, slots)  # type: ignore[attr-defined]
+    exact = true_distances(vector, rows[slots].astype(np.float32))
+    assert np.abs(found - exact).max() <= 2.0**-23, "at most one step of the grid apart"
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_half_precision_extremes(compiled: object, dtype: type) -> None:
+    """Zeros, subnormals and the largest halves are read as numpy reads them."""
+    values = np.array([0.0, -0.0, 6e-8, -6e-8, 6.1e-5, 1.0, -1.0, 65504.0, -65504.0], np.float16).astype(dtype)
+    rows = np.diag(values).astype(dtype)
+    ones = np.ones(values.size, np.float32)
+    assert compiled.dots(rows, ones).tolist() == values.astype(np.float32).tolist()  # type: ignore[attr-defined]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    count=st.integers(0, 300),
+    dim=st.sampled_from([3, 16, 40]),
+    k=st.integers(1, 320),
+    share=st.sampled_from([None, 0.0, 0.1, 1.0]),
+    few=st.booleans(),
+    copies=st.integers(1, 30),
+    seed=st.integers(0, 99),
+)
+def test_nearest(count: int, dim: int, k: int, share: float | None, few: bool, copies: int, seed: int) -> None:
+    """The k nearest are those of a full sort, ties by slot, with bitmaps, chosen slots and many equal rows."""
+    random = np.random.default_rng(seed)
+    rows = np.repeat(unit(count, dim, seed), copies, axis=0)[random.permutation(count * copies)][:count]
+    rows = rows.astype(np.float16)
+    vector = unit(1, dim, seed + 1)[0]
+    allowed = np.ones(count, np.bool_) if share is None else random.random(count) < share
+    bits = None if share is None else np.packbits(allowed, bitorder="little")
+    slots = np.flatnonzero(random.random(count) < 0.5) if few else None
+    wanted = np.arange(count) if slots is None else slots
+    wanted = wanted[allowed[wanted]]
+    far = kernels.distances(rows, vector, wanted)
+    order = np.lexsort((wanted, far))[:k]
+    found, distances = kernels.nearest(rows, vector, k, slots=slots, bits=bits)
+    assert distances.tolist() == far[order].tolist()
+    # Which of several rows at the k-th distance come is not said: rows below it must all be there.
+    below = far[order] < (far[order][-1] if order.size else 0)
+    assert found[below].tolist() == wanted[order][below].tolist()
+    assert set(found.tolist()) <= set(wanted.tolist())
+    assert len(set(found.tolist())) == found.size
+
+
+@pytest.mark.parametrize("dim", [16, 30, 128])
+def test_search_lists(compiled: object, dim: int, tmp_path: Path) -> None:
+    """With all lists and enough candidates, codes lead to the true neighbors; with few, to what numpy finds."""
+    rows = unit(1501, dim, 4).astype(np.float16)
+    engine = IvfEngine()
+    built = engine.build(rows, tmp_path)
+    assert built.order is not None
+    laid = np.ascontiguousarray(rows[built.order])
+    lists = engine.open(tmp_path, laid, built.parameters)._lists
+    bits = np.packbits(np.random.default_rng(5).random(1501) < 0.3, bitorder="little")
+    for vector in unit(5, dim, 6):
+        for some in (None, bits):
+            exact = portable.nearest(laid, vector, 10, None, some)
+            every = compiled.search_lists(lists, vector, 10, lists.lists, 1501, some)  # type: ignore[attr-defined]
+            assert every[0].tolist() == exact[0].tolist()
+            assert np.abs(every[1] - exact[1]).max() <= 2.0**-23
+            assert every[2] == (1501 if some is None else np.unpackbits(bits)[:1501].sum() or every[2])
+            few = compiled.search_lists(lists, vector, 10, 4, 60, some)  # type: ignore[attr-defined]
+            same = portable.search_lists(lists, vector, 10, 4, 60, some)
+            assert few[2] == same[2]
+            assert len(set(few[0].tolist()) & set(same[0].tolist())) >= 9, "bytes in tables cost a margin only"
+        none = compiled.search_lists(lists, vector, 10, 4, 60, np.zeros_like(bits))  # type: ignore[attr-defined]
+        assert none[0].size == 0
+
+
+@settings(max_examples=20, deadline=None)
+@given(count=st.integers(0, 50), parts=st.integers(1, 6), width=st.integers(1, 3), seed=st.integers(0, 99))
+def test_encode(count: int, parts: int, width: int, seed: int) -> None:
+    """Each code is the nearest centroid's."""
+    random = np.random.default_rng(seed)
+    residuals = random.normal(size=(count, parts * width)).astype(np.float32)
+    books = random.normal(size=(parts, width, 16)).astype(np.float32)
+    codes = kernels.encode(residuals, books)
+    off = np.square(residuals.reshape(count, parts, width, 1) - books).sum(axis=2)
+    assert codes.shape == (count, parts)
+    chosen = np.take_along_axis(off, codes[..., np.newaxis].astype(np.int64), axis=2)[..., 0]
+    assert np.allclose(chosen, off.min(axis=2), rtol=1e-5, atol=1e-6)
