@@ -55,7 +55,15 @@ def nearest(
         return found, far
     call = lib.nitari_scan_f16 if rows.dtype == np.float16 else lib.nitari_scan_f32
     number = call(
-        _rows(rows), rows.shape[1], _floats(vector), _slots(slots), count, _bits(bits), k, _slots(found), _floats(far)
+        _rows(rows),
+        rows.shape[1],
+        _floats(vector),
+        _slots(slots),
+        count,
+        _bits(bits, len(rows)),
+        k,
+        _slots(found),
+        _floats(far),
     )
     _check(number)
     return found[:number], far[:number]
@@ -68,7 +76,15 @@ def search_lists(
     found, far = np.empty(k, np.int64), np.empty(k, np.float32)
     compared = ffi.new("int64_t *")
     number = lib.nitari_ivf_search(
-        lists.handle, _floats(vector), k, probes, candidates, _bits(bits), _slots(found), _floats(far), compared
+        lists.handle,
+        _floats(vector),
+        k,
+        probes,
+        candidates,
+        _bits(bits, len(lists.rows)),
+        _slots(found),
+        _floats(far),
+        compared,
     )
     _check(number)
     return found[:number], far[:number], int(compared[0])
@@ -79,7 +95,12 @@ def encode(residuals: FloatArray, codebooks: FloatArray) -> Bits:
     parts, width, _ = codebooks.shape
     out = np.empty((len(residuals), parts), np.uint8)
     lib.nitari_encode(
-        _floats(residuals), len(residuals), residuals.shape[1], width, _floats(codebooks), _pointer("uint8_t *", out)
+        _floats(residuals),
+        len(residuals),
+        residuals.shape[1],
+        width,
+        _floats(codebooks),
+        _pointer("uint8_t *", out, np.uint8),
     )
     return out
 
@@ -99,7 +120,7 @@ def handle_of(lists: Lists) -> Any:
             "centroids": _floats(lists.centroids),
             "offsets": _slots(lists.offsets),
             "codebooks": _floats(lists.codebooks),
-            "codes": _pointer("uint8_t *", lists.codes),
+            "codes": _pointer("uint8_t *", lists.codes, np.uint8),
             "rows": _rows(lists.rows),
         },
     )
@@ -110,21 +131,32 @@ def _check(number: int) -> None:
         raise MemoryError("no memory for a query")
 
 
-def _pointer(kind: str, array: np.ndarray[Any, Any]) -> Any:
+def _pointer(kind: str, array: np.ndarray[Any, Any], dtype: type) -> Any:
+    """Where an array's numbers lie; C reads them as they are, so a wrong type or stride must not pass."""
+    if array.dtype != dtype or not array.flags.c_contiguous:
+        raise ValueError(
+            f"an array is {array.dtype} with strides {array.strides}, expected contiguous {dtype.__name__}"
+        )
     return ffi.cast(kind, array.ctypes.data)
 
 
 def _floats(array: FloatArray) -> Any:
-    return ffi.cast("float *", array.ctypes.data)
+    return _pointer("float *", array, np.float32)
 
 
 def _slots(array: Slots | None) -> Any:
-    return ffi.NULL if array is None else ffi.cast("int64_t *", array.ctypes.data)
+    return ffi.NULL if array is None else _pointer("int64_t *", array, np.int64)
 
 
-def _bits(array: Bits | None) -> Any:
-    return ffi.NULL if array is None else ffi.cast("uint8_t *", array.ctypes.data)
+def _bits(array: Bits | None, count: int) -> Any:
+    if array is None:
+        return ffi.NULL
+    if array.size < (count + 7) // 8:
+        raise ValueError(f"a bitmap has {array.size} bytes, expected {(count + 7) // 8} for {count} rows")
+    return _pointer("uint8_t *", array, np.uint8)
 
 
 def _rows(rows: Rows) -> Any:
-    return ffi.cast("uint16_t *" if rows.dtype == np.float16 else "float *", rows.ctypes.data)
+    if rows.dtype == np.float16:
+        return _pointer("uint16_t *", rows, np.float16)
+    return _pointer("float *", rows, np.float32)

@@ -144,3 +144,20 @@ def test_encode(count: int, parts: int, width: int, seed: int) -> None:
     assert codes.shape == (count, parts)
     chosen = np.take_along_axis(off, codes[..., np.newaxis].astype(np.int64), axis=2)[..., 0]
     assert np.allclose(chosen, off.min(axis=2), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.skipif(not kernels.NATIVE, reason="numpy takes any array")
+def test_refuses_what_c_would_misread() -> None:
+    """Arrays of another type or stride, and bitmaps that are too short, raise; they are never read as something else."""
+    rows = unit(40, 16, 1).astype(np.float16)
+    vector = unit(1, 16, 2)[0]
+    wide = np.repeat(vector, 2)
+    for bad in (wide[::2], vector.astype(np.float64)):
+        with pytest.raises(ValueError, match="contiguous float32"):
+            kernels.dots(rows, bad)
+    with pytest.raises(ValueError, match="contiguous int64"):
+        kernels.dots(rows, vector, np.arange(3, dtype=np.int32))
+    with pytest.raises(ValueError, match="contiguous"):
+        kernels.dots(rows[::2], vector)
+    with pytest.raises(ValueError, match="bitmap has 4 bytes, expected 5"):
+        kernels.nearest(rows, vector, 3, bits=np.zeros(4, np.uint8))
