@@ -37,7 +37,7 @@ class ModelSettings(_Section):
 
 
 class ExtractSettings(_Section):
-    """How a photo becomes vectors. Changing any of it means a new home (or a re-import into one)."""
+    """How a photo becomes vectors. What was imported stays as it was made, until ``nitari reembed`` makes it anew."""
 
     regions: Literal["whole", "saliency"] = "saliency"
     """``saliency`` finds the product; ``whole`` takes the whole photo and is faster."""
@@ -87,12 +87,23 @@ class HttpSettings(_Section):
 
 
 class IndexSettings(_Section):
-    """Which nearest-neighbor engine serves a collection."""
+    """How nearest neighbors are found, and how the index on disk is kept."""
 
-    engine: Literal["auto", "exact", "faiss"] = "auto"
-    """``auto``: exact search up to ``exact_below`` vectors, Faiss (if installed) above."""
-    exact_below: int = Field(default=50_000, ge=0)
-    """Up to how many vectors ``auto`` stays exact."""
+    engine: Literal["auto", "exact", "faiss", "ngt"] = "auto"
+    """``auto``: segments on disk, for catalogs of any size. The others hold every vector in the memory of each process
+    and read all of them from the catalog at each start: ``exact`` compares all; ``faiss``, ``ngt`` need their extra."""
+    segments: Literal["ivf", "ngt", "none"] = "ivf"
+    """What makes large segments quick: inverted lists of codes, a neighbor graph (needs extra ``ngt``), nothing."""
+    recall_target: float = Field(default=0.98, gt=0, lt=1)
+    """Share of the true nearest neighbors that a search finds on average."""
+    seal_rows: int = Field(default=16_384, ge=256)
+    """So many new vectors (fewer where they are wide) become a segment on disk; up to then they are in memory."""
+    maintain: bool = True
+    """Whether servers and imports keep the index on disk by themselves; else `nitari index maintain` is to be run."""
+    build_threads: int = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) // 2), ge=1, le=256)
+    """Threads that build large segments."""
+    scrub_mib_s: float = Field(default=8.0, ge=0)
+    """How fast the index on disk is checked for damage in the background, MiB a second; 0 not to."""
 
 
 class IngestSettings(_Section):

@@ -8,48 +8,40 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
-from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from nitari.errors import FeedError, StateError, UsageError
+from nitari.errors import FeedError, UsageError
+from nitari.indexes import INDEXES as INDEXES
+from nitari.indexes import open_index
+from nitari.recipes import SALIENCY_CARD as SALIENCY_CARD
+from nitari.recipes import Extractors, adopt, keep_default
+from nitari.recipes import open_store as open_store
 from nitari.settings import Settings
 
 if TYPE_CHECKING:
-    from nitari.catalog.base import CollectionSpec, Feed
+    from nitari.catalog.base import Feed
     from nitari.catalog.sql import SqlCatalog
-    from nitari.embeddings.base import Embedder
     from nitari.extract import Extractor
     from nitari.images.base import ImageSource
     from nitari.images.cache import OriginalsCache
-    from nitari.index.base import VectorIndex
+    from nitari.ingest.examine import Others
     from nitari.ingest.jobs import Job, Run
+    from nitari.ingest.reembed import Reembedder
     from nitari.ingest.worker import ImportReport, Ingester
-    from nitari.models.card import Card, Part
-    from nitari.models.store import ModelStore
-    from nitari.regions.base import RegionFinder
-    from nitari.runtimes.lazy import LazyModel
-    from nitari.search.gallery import Gallery
     from nitari.search.searcher import Searcher
     from nitari.server.services import Services
     from nitari.snapshots.snapshots import Snapshots
 
 log = logging.getLogger(__name__)
 
-SALIENCY_CARD = "u2netp"
 ORIGINALS = "originals"
-INDEXES = "index"
 JOBS = "jobs"
 THUMBNAILS = "thumbnails"
 QUERY_PHOTOS = "query-photos"
 # Items in work at a time beyond the cores: enough to hide a shop's latency, few enough to be a polite guest.
 FETCHERS = 16
-# Below this, reading vectors from the catalog is as quick as reading a snapshot of the index.
-SNAPSHOT_FROM = 20_000
-# A snapshot that lacks more than this share of the keys is written anew.
-SNAPSHOT_STALE = 0.1
 
 
 def open_catalog(settings: Settings) -> SqlCatalog:
@@ -93,14 +85,6 @@ def open_snapshots(settings: Settings, url: str | None = None) -> Snapshots:
     )
 
 
-def open_store(settings: Settings) -> ModelStore:
-    """The store of model cards and networks."""
-    from nitari.models.store import ModelStore
-
-    models = settings.models
-    return ModelStore(cache=models.cache, cards=models.cards, download=models.download)
-
-
 def open_feed(
     settings: Settings,
     source: str,
@@ -139,6 +123,7 @@ def open_ingester(settings: Settings) -> Iterator[Ingester]:
 
     extractor = open_extractor(settings)
     with open_catalog(settings) as catalog:
+        adopt(catalog, extractor)
         yield Ingester(
             catalog=catalog,
             extractor=extractor,
@@ -146,6 +131,7 @@ def open_ingester(settings: Settings) -> Iterator[Ingester]:
             workers=settings.ingest.workers,
             fetchers=FETCHERS,
             commit_items=settings.ingest.commit_items,
+            others=Extractors(settings).others(catalog, than=extractor.collection),
         )
 
 
@@ -156,20 +142,15 @@ def open_searcher(settings: Settings, *, extractor: Extractor | None = None) -> 
         settings: Where and how.
         extractor: What makes vectors of query photos, where the caller has one already.
     """
-    from nitari.catalog.base import CollectionSpec
-    from nitari.search.gallery import Gallery
     from nitari.search.searcher import Searcher
 
     extractor = extractor or open_extractor(settings)
-    spec = CollectionSpec(extractor.collection, extractor.dim, extractor.fingerprint)
+    spec = extractor.spec
     catalog = open_catalog(settings)
     try:
-        catalog.register_collection(spec)
-        index = _index(settings, spec.dim, catalog.stats().vectors.get(spec.name, 0))
-        snapshots = _Snapshots(settings, catalog, index, spec)
-        indexed_at = snapshots.load(index)
-        gallery = Gallery.open(catalog=catalog, index=index, collection=spec.name, indexed_at=indexed_at)
-        snapshots.keep(gallery, indexed_at)
+        adopt(catalog, extractor)
+        index, editions = open_index(settings, catalog, spec)
+        gallery = Gallery.open(catalog=catalog, index=index, collection=spec.name, editions=editions)
     except BaseException:
         catalog.close()
         raise
@@ -200,6 +181,7 @@ def open_services(settings: Settings) -> Iterator[Services]:
         catalog = stack.enter_context(open_catalog(settings))
         searcher = stack.enter_context(open_searcher(settings, extractor=extractor))
         source = stack.enter_context(closing(sources(None)))
+        others = Extractors(settings).others(catalog, than=extractor.collection)
         editor = Editor(
             catalog=catalog,
             extractor=extractor,
@@ -207,8 +189,10 @@ def open_services(settings: Settings) -> Iterator[Services]:
             originals=originals,
             read=read_submitted,
             workers=settings.ingest.workers,
+            others=others,
         )
-        jobs = stack.enter_context(Jobs(folder=settings.home / JOBS, run=_import_runner(settings, catalog, extractor)))
+        run = _import_runner(settings, catalog, extractor, others)
+        jobs = stack.enter_context(Jobs(folder=settings.home / JOBS, run=run))
         pictures = stack.enter_context(
             CatalogPictures(
                 catalog=catalog,
@@ -228,7 +212,7 @@ def open_services(settings: Settings) -> Iterator[Services]:
         yield Services(searcher, catalog, editor, jobs, pictures, query_photos)
 
 
-def _import_runner(settings: Settings, catalog: SqlCatalog, extractor: Extractor) -> Run:
+def _import_runner(settings: Settings, catalog: SqlCatalog, extractor: Extractor, others: Others) -> Run:
     """What carries out an import for a client: of a URL or an uploaded file, never of a folder of this machine.
 
     Paths in such a feed lead nowhere: only ``http(s)`` links are followed, whatever lies beside the file. Half of the
@@ -244,6 +228,7 @@ def _import_runner(settings: Settings, catalog: SqlCatalog, extractor: Extractor
         workers=max(1, settings.ingest.workers // 2),
         fetchers=FETCHERS,
         commit_items=settings.ingest.commit_items,
+        others=others,
     )
 
     def run(job: Job, source: str, on_progress: Callable[[ImportReport], None]) -> ImportReport:
@@ -257,97 +242,63 @@ def _import_runner(settings: Settings, catalog: SqlCatalog, extractor: Extractor
     return run
 
 
-def open_extractor(settings: Settings) -> Extractor:
-    """The one path from bytes to vectors. Loads the networks, and fetches them on first use if settings allow it."""
-    from nitari.embeddings.lowlevel import LowLevelDescriptor
-    from nitari.extract import Extractor
-    from nitari.images.decode import ImageDecoder
+def open_extractor(settings: Settings, collection: str | None = None) -> Extractor:
+    """The one path from bytes to vectors. Networks are loaded, and fetched if settings allow it, on first use.
 
-    store = open_store(settings)
-    return Extractor(
-        decoder=ImageDecoder(max_bytes=settings.images.max_bytes, max_pixels=settings.images.max_pixels),
-        regions=_regions(settings, store),
-        embedder=_embedder(settings, store),
-        descriptor=LowLevelDescriptor() if settings.extract.lowlevel else None,
-        views=settings.extract.views,
-    )
-
-
-def _embedder(settings: Settings, store: ModelStore) -> Embedder:
-    """The embedder that the settings name: one network, or several and descriptors side by side."""
-    from nitari.embeddings.composite import CompositeEmbedder
-    from nitari.errors import ModelError
-
-    card = store.card(settings.models.embedder)
-    if card.kind == "saliency":
-        raise ModelError(
-            f"model {card.name} finds regions, it does not embed", remedy="set models.embedder to an embedder's card"
-        )
-    if card.kind == "composite":
-        parts = [(_part(settings, store, part), part.weight) for part in card.parts]
-        return CompositeEmbedder(name=card.name, parts=parts)
-    return _network(settings, store, card)
-
-
-def _part(settings: Settings, store: ModelStore, part: Part) -> Embedder:
-    """One part of a composite as an embedder.
+    Args:
+        settings: Where and how.
+        collection: A collection or alias of the home folder's catalog; by default what clients search: the collection
+            that alias ``default`` names, whatever model the settings name, else what the settings make.
 
     Raises:
-        ModelError: a descriptor that does not exist, or of another width.
+        NotFoundError: no collection and no alias has this name.
     """
-    if not part.is_descriptor:
-        return _network(settings, store, store.card(part.name))
-    from nitari.embeddings.composite import DescriptorEmbedder
-    from nitari.embeddings.lowlevel import LowLevelDescriptor
-    from nitari.errors import ModelError
+    from nitari.catalog.sql import FILE_NAME
 
-    descriptor = LowLevelDescriptor()
-    if (part.name, part.descriptor_dim) != (descriptor.name, descriptor.dim):
-        raise ModelError(
-            f"a model card has the descriptor {part.name} of width {part.descriptor_dim}, "
-            f"there is only {descriptor.name} of width {descriptor.dim}",
-            remedy="correct parts in the card that models.embedder names",
+    extractors = Extractors(settings)
+    if collection is None and not (settings.home / FILE_NAME).exists():
+        return extractors.build()
+    with open_catalog(settings) as catalog:
+        if collection is None:
+            return extractors.default(catalog)
+        return extractors.of(catalog.collection(catalog.resolve(collection) or collection))
+
+
+@contextmanager
+def open_reembedder(
+    settings: Settings, *, name: str | None = None, refetch: bool = False, as_settings: bool = True
+) -> Iterator[Reembedder]:
+    """What fills a collection beside the one in use, made as the settings say.
+
+    Args:
+        settings: The embedder and the extract settings of the new collection.
+        name: The new collection's name. By default the model card's; where that stands for other vectors, with the
+            fingerprint added. A collection that is made just so already is gone on with.
+        refetch: Whether links are followed where an original is not kept.
+        as_settings: Otherwise the collection ``name`` is filled as its own recipe says.
+
+    Raises:
+        UsageError: an empty catalog; a name that stands for other vectors.
+        NotFoundError: no such collection, where it is to be filled as it is.
+    """
+    from nitari.ingest.reembed import Reembedder
+
+    extractors = Extractors(settings)
+    with open_catalog(settings) as catalog:
+        keep_default(catalog, extractors)
+        if name is not None and not as_settings:
+            extractor = extractors.of(catalog.collection(name))
+        else:
+            extractor = extractors.beside(catalog, name=name)
+        yield Reembedder(
+            catalog=catalog,
+            extractor=extractor,
+            originals=open_originals(settings),
+            sources=_sources(settings, web=refetch),
+            workers=settings.ingest.workers,
+            fetchers=FETCHERS if refetch else settings.ingest.workers + 1,
+            commit_items=settings.ingest.commit_items,
         )
-    return DescriptorEmbedder(descriptor)
-
-
-def _network(settings: Settings, store: ModelStore, card: Card) -> Embedder:
-    """One network as an embedder, loaded at its first use."""
-    from nitari.embeddings.onnx import OnnxEmbedder
-
-    return OnnxEmbedder(card=card, model=_lazy(settings, store, card), fingerprint=_fingerprint(store, card))
-
-
-def _regions(settings: Settings, store: ModelStore) -> RegionFinder:
-    """The region finder that the settings name."""
-    if settings.extract.regions == "whole":
-        from nitari.regions.whole import WholeFinder
-
-        return WholeFinder()
-    from nitari.regions.saliency import SaliencyFinder
-
-    card = store.card(SALIENCY_CARD)
-    return SaliencyFinder(card=card, model=_lazy(settings, store, card), fingerprint=_fingerprint(store, card))
-
-
-def _lazy(settings: Settings, store: ModelStore, card: Card) -> LazyModel:
-    """A card's network, fetched (if settings allow it) and loaded when it is first run."""
-    from nitari.runtimes.lazy import LazyModel
-    from nitari.runtimes.onnx import OnnxModel
-
-    def load() -> OnnxModel:
-        (network,) = store.networks(card, progress=log.info)
-        return OnnxModel(network.path, providers=settings.runtime.providers, threads=settings.runtime.threads)
-
-    return LazyModel(load)
-
-
-def _fingerprint(store: ModelStore, card: Card) -> str:
-    """A card's own where it pins its weights, so that nothing needs to be there; else of the weights in the store."""
-    if any(source.sha256 for source in card.weights):
-        return card.fingerprint
-    (network,) = store.networks(card)
-    return network.fingerprint
 
 
 def _web_source(settings: Settings, *, max_bytes: int | None = None) -> ImageSource:
@@ -374,78 +325,23 @@ def _web_links(settings: Settings) -> ImageSource:
     return LinkSource(web=CachingSource(_web_source(settings), open_originals(settings)), files=None)
 
 
-def _sources(settings: Settings) -> Callable[[str | None], ImageSource]:
-    """From a feed's folder to the source of its photos; what comes from the web, or was uploaded, is kept."""
+def _sources(settings: Settings, *, web: bool = True) -> Callable[[str | None], ImageSource]:
+    """From a feed's folder to the source of its photos; what comes from the web, or was uploaded, is kept.
+
+    Without ``web``, links to it are not followed.
+    """
 
     def source(image_base: str | None) -> ImageSource:
         from nitari.images.cache import CachingSource
         from nitari.images.files import FileSource
+        from nitari.images.kept import NotFetching
         from nitari.images.links import LinkSource
         from nitari.images.uploads import UploadSource
 
         originals = open_originals(settings)
-        web = CachingSource(_web_source(settings), originals)
+        followed = CachingSource(_web_source(settings), originals) if web else NotFetching()
         files = FileSource(Path(image_base), max_bytes=settings.images.max_bytes) if image_base else None
         uploads = UploadSource(originals, max_bytes=settings.images.max_bytes)
-        return LinkSource(web=web, files=files, uploads=uploads)
+        return LinkSource(web=followed, files=files, uploads=uploads)
 
     return source
-
-
-def _index(settings: Settings, dim: int, count: int) -> VectorIndex:
-    """The engine for a collection of ``count`` vectors."""
-    engine = settings.index.engine
-    if engine == "auto":
-        engine = "faiss" if count > settings.index.exact_below and find_spec("faiss") else "exact"
-    if engine == "faiss":
-        from nitari.index.faiss import FaissIndex
-
-        return FaissIndex(dim)
-    from nitari.index.exact import ExactIndex
-
-    return ExactIndex(dim)
-
-
-class _Snapshots:
-    """The index file of a large collection, so that a process need not read every vector from the catalog."""
-
-    def __init__(self, settings: Settings, catalog: SqlCatalog, index: VectorIndex, spec: CollectionSpec) -> None:
-        from nitari.index.snapshot import SnapshotHeader
-
-        self._folder = settings.home / INDEXES / spec.name
-        self._header = SnapshotHeader(
-            engine=index.engine,
-            collection=spec.name,
-            dim=spec.dim,
-            fingerprint=spec.fingerprint,
-            catalog=catalog.identity,
-            seq=catalog.seq(),
-        )
-
-    def load(self, index: VectorIndex) -> int | None:
-        """Fill ``index`` from the last snapshot; the change it was complete with, ``None`` where there is none."""
-        from nitari.index.snapshot import load_snapshot
-
-        try:
-            found = load_snapshot(index, self._folder, expected=self._header)
-        except StateError as exc:
-            log.warning(
-                "an index snapshot cannot be used and is rebuilt from the catalog", extra={"reason": exc.message}
-            )
-            return None
-        return found.seq if found else None
-
-    def keep(self, gallery: Gallery, indexed_at: int | None) -> None:
-        """Save a snapshot where there is none, or only one that many changes have passed by."""
-        gallery.save(lambda index, seq: self._save_if_due(index, seq, indexed_at))
-
-    def _save_if_due(self, index: VectorIndex, seq: int, indexed_at: int | None) -> None:
-        from nitari.index.snapshot import save_snapshot
-
-        fresh = indexed_at is not None and seq - indexed_at <= SNAPSHOT_STALE * len(index)
-        if len(index) < SNAPSHOT_FROM or fresh:
-            return
-        try:
-            save_snapshot(index, self._folder, header=replace(self._header, seq=seq))
-        except StateError as exc:
-            log.warning("an index snapshot could not be saved", extra={"reason": exc.message})

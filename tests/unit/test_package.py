@@ -45,8 +45,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server": BASES | {"nitari.search", "nitari.ingest", "nitari.extract", "nitari.raster", "nitari.telemetry"},
     "client": {"nitari.server.schemas"},
 }
-# wiring names every adapter; the command line sits on top of everything.
-FREE = ("wiring", "cli", "__main__")
+# wiring names every adapter, recipes those of extraction, indexes those of the index; the command line sits on top.
+FREE = ("wiring", "recipes", "indexes", "cli", "__main__")
 
 # One third-party library, one place (numpy excepted). Where a library has two, the reason stands beside it.
 LIBRARY_HOMES: dict[str, set[str]] = {

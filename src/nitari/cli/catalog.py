@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 
+from nitari.catalog.base import DEFAULT_ALIAS
 from nitari.cli.output import CommandContext, json_option, print_error, print_json, print_table
 from nitari.ingest.edit import delete_items
 from nitari.wiring import open_catalog
@@ -19,7 +20,8 @@ def delete_command(context: CommandContext, item_ids: tuple[str, ...], *, as_jso
     """Delete items by id. An item that is still in its feed comes back with the next import."""
     settings = context.settings()
     with open_catalog(settings) as catalog:
-        deleted = delete_items(catalog, item_ids, collection=settings.models.embedder)
+        named = catalog.resolve(DEFAULT_ALIAS) or settings.models.embedder
+        deleted = delete_items(catalog, item_ids, collection=named)
     unknown = [item_id for item_id in dict.fromkeys(item_ids) if item_id not in deleted]
     if as_json:
         print_json({"deleted": deleted, "unknown": unknown})

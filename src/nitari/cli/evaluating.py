@@ -10,7 +10,8 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nitari.cli.output import CommandContext, err, is_terminal, json_option, print_error, print_json, print_table
-from nitari.wiring import open_extractor, open_feed, open_ingester, open_searcher
+from nitari.recipes import Extractors
+from nitari.wiring import open_feed, open_ingester, open_searcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,7 +61,7 @@ def _measure(settings: Settings, protocol: str, folder: Path, *, quiet: bool) ->
     from nitari.evaluate.runner import home_for, run_protocol
 
     asked = make_protocol(protocol, open_feed(settings, str(folder)), folder.resolve())
-    home = home_for(settings.home / HOMES, asked, open_extractor(settings).fingerprint)
+    home = home_for(settings.home / HOMES, asked, Extractors(settings).build().fingerprint)
     there = settings.model_copy(update={"home": home})
     with open_ingester(there) as ingester, _progress(quiet=quiet) as bar:
         return run_protocol(

@@ -25,7 +25,11 @@ _COMMANDS = {
     "eval": ("nitari.cli.evaluating", "eval_command"),
     "model": ("nitari.cli.modeling", "model_group"),
     "cache": ("nitari.cli.caching", "cache_group"),
+    "index": ("nitari.cli.indexing", "index_group"),
     "snapshot": ("nitari.cli.snapshotting", "snapshot_group"),
+    "reembed": ("nitari.cli.collections", "reembed_command"),
+    "collection": ("nitari.cli.collections", "collection_group"),
+    "alias": ("nitari.cli.collections", "alias_group"),
     "sample": ("nitari.cli.sampling", "sample_command"),
     "doctor": ("nitari.cli.doctor", "doctor_command"),
 }

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from nitari.catalog.base import Catalog, FeaturesPut, Lack, LackingPhoto
-from nitari.errors import DataError
+from nitari.errors import ConfigurationError, DataError, FetchError
 from nitari.extract import Extractor
-from nitari.images.base import ImageSource, NotModified, Originals, shown
+from nitari.images.base import ImageSource, NotModified, Original, Originals, Validators, shown
 from nitari.ingest.examine import to_features
 
 PHOTOS_AN_ITEM = 8
@@ -114,7 +114,8 @@ class Reembedder:
             KeyboardInterrupt: after committing what was finished.
         """
         # Edits from now on bring their own features; what they did before is found lacking.
-        self._catalog.maintain(self.collection)
+        if self._extractor.spec not in self._catalog.maintained():
+            self._catalog.maintain(self.collection)
         run = _Run(self._catalog, self.collection, self._commit_items, on_progress or (lambda _report: None))
         with ExitStack() as stack:
             sources: dict[str | None, ImageSource] = {}
@@ -126,12 +127,18 @@ class Reembedder:
 
                 def submit(photo: LackingPhoto) -> Future[_Found | Lack]:
                     if photo.image_base not in sources:
-                        sources[photo.image_base] = stack.enter_context(closing(self._sources(photo.image_base)))
+                        sources[photo.image_base] = stack.enter_context(closing(self._open(photo.image_base)))
                     return pool.submit(look, photo)
 
                 while run.pass_over(submit, ahead=2 * self._threads):
                     pass  # what was put while it was read
         return run.finish()
+
+    def _open(self, image_base: str | None) -> ImageSource:
+        try:
+            return self._sources(image_base)
+        except ConfigurationError as error:
+            return _Gone(error)
 
     def _look(self, photo: LackingPhoto, source: ImageSource) -> _Found | Lack:
         try:
@@ -165,6 +172,24 @@ class Reembedder:
                 code="original-changed",
             )
         return original.data
+
+
+class _Gone:
+    """The source of a feed whose folder cannot be opened: photos that are kept elsewhere need it no more."""
+
+    def __init__(self, error: ConfigurationError) -> None:
+        self._error = error
+
+    def fetch(self, link: str, *, known: Validators | None = None) -> Original | NotModified:
+        """Nothing; says why."""
+        raise FetchError(
+            f"the photo behind {shown(link)} cannot be read: {self._error.message}",
+            remedy="bring the feed's folder back, or import the feed again from where it is now",
+            code="folder-missing",
+        )
+
+    def close(self) -> None:
+        """Nothing to close."""
 
 
 class _Run:

@@ -1,0 +1,338 @@
+"""From a recipe to an extractor: which networks, finders and views make the vectors of a collection.
+
+Beside ``wiring`` the only module that names adapters: those of extraction. A collection's recipe is kept with it in the
+catalog, so that its extractor can be built whatever the settings say by then; networks that several collections use
+are loaded once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+from pydantic import ValidationError
+
+from nitari.catalog.base import DEFAULT_ALIAS, Catalog, CollectionSpec, Recipe
+from nitari.errors import ConfigurationError, ModelError, NitariError, UsageError
+from nitari.settings import ExtractSettings, Settings
+
+if TYPE_CHECKING:
+    from nitari.embeddings.base import Embedder
+    from nitari.extract import Extractor
+    from nitari.ingest.examine import Others
+    from nitari.models.card import Card, Part
+    from nitari.models.store import ModelStore
+    from nitari.regions.base import RegionFinder
+    from nitari.runtimes.lazy import LazyModel
+
+log = logging.getLogger(__name__)
+
+SALIENCY_CARD = "u2netp"
+# Networks that some extractor of this process holds, by all that shapes them: extractors share what they can.
+_networks: WeakValueDictionary[tuple[object, ...], LazyModel] = WeakValueDictionary()
+_networks_lock = Lock()
+
+
+def open_store(settings: Settings) -> ModelStore:
+    """The store of model cards and networks."""
+    from nitari.models.store import ModelStore
+
+    models = settings.models
+    return ModelStore(cache=models.cache, cards=models.cards, download=models.download)
+
+
+def recipe_of(settings: Settings) -> Recipe:
+    """What the settings make an extractor of. A card's file is named by its whole path: folders are changed."""
+    embedder = settings.models.embedder
+    if embedder.endswith(".toml"):
+        embedder = str(Path(embedder).expanduser().resolve())
+    return {"embedder": embedder, **settings.extract.model_dump(mode="json")}
+
+
+def with_recipe(settings: Settings, recipe: Recipe) -> Settings:
+    """The settings, but for those that a recipe holds.
+
+    Raises:
+        ConfigurationError: a recipe that holds anything else.
+    """
+    rest = dict(recipe)
+    embedder = rest.pop("embedder", None)
+    try:
+        extract = ExtractSettings.model_validate(rest)
+    except ValidationError as exc:
+        raise _unreadable(recipe) from exc
+    if not isinstance(embedder, str):
+        raise _unreadable(recipe)
+    models = settings.models.model_copy(update={"embedder": embedder})
+    return settings.model_copy(update={"models": models, "extract": extract})
+
+
+class Extractors:
+    """Builds the extractors of collections. Safe to use from several threads.
+
+    Args:
+        settings: Where models lie and how they run; what a collection's recipe does not say.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._store = open_store(settings)
+        self._lock = Lock()
+        self._built: dict[CollectionSpec, Extractor | None] = {}
+
+    def build(self, settings: Settings | None = None, *, collection: str | None = None) -> Extractor:
+        """What settings say (by default these), whatever there is in a catalog.
+
+        Args:
+            settings: Embedder and extraction are taken from here.
+            collection: Name of its collection; the embedder's if not given.
+        """
+        from nitari.embeddings.lowlevel import LowLevelDescriptor
+        from nitari.extract import Extractor
+        from nitari.images.decode import ImageDecoder
+
+        chosen = settings or self._settings
+        images = self._settings.images
+        return Extractor(
+            decoder=ImageDecoder(max_bytes=images.max_bytes, max_pixels=images.max_pixels),
+            regions=self._regions(chosen),
+            embedder=self._embedder(chosen),
+            descriptor=LowLevelDescriptor() if chosen.extract.lowlevel else None,
+            views=chosen.extract.views,
+            collection=collection,
+            recipe=recipe_of(chosen),
+        )
+
+    def of(self, spec: CollectionSpec) -> Extractor:
+        """What makes the vectors of a collection.
+
+        Where its recipe is not known (a catalog of version 1), that of the settings is tried with the embedder of the
+        collection's name.
+
+        Raises:
+            ConfigurationError: code ``collection-mismatch``: what can be built makes other vectors.
+            NitariError: its card or weights cannot be had.
+        """
+        recipe = spec.recipe or {**recipe_of(self._settings), "embedder": spec.name}
+        extractor = self.build(with_recipe(self._settings, recipe), collection=spec.name)
+        if extractor.spec != spec:
+            raise ConfigurationError(
+                f"collection {spec.name!r} was made with width {spec.dim} and fingerprint {spec.fingerprint}; what its "
+                f"recipe makes today has width {extractor.dim} and fingerprint {extractor.fingerprint}",
+                remedy="bring its model card and weights back, or embed the catalog anew: nitari reembed",
+                code="collection-mismatch",
+            )
+        return extractor
+
+    def default(self, catalog: Catalog) -> Extractor:
+        """What makes the vectors of the collection that clients search: what the alias names, else the settings'.
+
+        Raises:
+            NitariError: its card or weights cannot be had.
+        """
+        spec = default_collection(catalog)
+        card = self._store.card(self._settings.models.embedder)
+        if spec is None or spec.name == card.name:
+            return self.build()
+        if spec.recipe != recipe_of(self._settings):
+            log.warning(
+                "the settings name another model than the collection in use was made with; the collection's goes on "
+                "being used: `nitari reembed` embeds the catalog with another one, `nitari collection list` shows all",
+                extra={"settings": self._settings.models.embedder, "in_use": spec.name},
+            )
+        return self.of(spec)
+
+    def beside(self, catalog: Catalog, *, name: str | None = None) -> Extractor:
+        """What the settings make, for a collection beside those that are there; one that is just so is gone on with.
+
+        Args:
+            catalog: Whose collections.
+            name: Of the collection; by default the model card's, with the fingerprint where that name is taken.
+
+        Raises:
+            UsageError: the name stands for other vectors.
+        """
+        made = self.build()
+        there = {info.name: info.spec for info in catalog.collections()}
+        like = [spec.name for spec in there.values() if (spec.dim, spec.fingerprint) == (made.dim, made.fingerprint)]
+        if name is None:
+            free = made.collection if made.collection not in there else f"{made.collection[:55]}-{made.fingerprint[:8]}"
+            return self.build(collection=like[0] if like else free)
+        if name in there and name not in like:
+            raise UsageError(
+                f"collection {name!r} is there already and was made otherwise, with fingerprint "
+                f"{there[name].fingerprint}, not {made.fingerprint}",
+                remedy="choose another --name, or drop that collection: nitari collection drop",
+                code="collection-taken",
+            )
+        return self.build(collection=name)
+
+    def others(self, catalog: Catalog, *, than: str) -> Others:
+        """Those of all other collections that are kept up, as the catalog says at each call.
+
+        One that cannot be built is left out, which is logged once; the photos that it misses are found lacking.
+        """
+
+        def current() -> Sequence[Extractor]:
+            specs = [spec for spec in catalog.maintained() if spec.name != than]
+            return [extractor for spec in specs if (extractor := self._once(spec)) is not None]
+
+        return current
+
+    def _once(self, spec: CollectionSpec) -> Extractor | None:
+        with self._lock:
+            if spec not in self._built:
+                try:
+                    self._built[spec] = self.of(spec)
+                except NitariError as exc:
+                    log.warning(
+                        "a collection beside the one in use cannot be kept up",
+                        extra={"collection": spec.name, "reason": exc.message, "remedy": exc.remedy},
+                    )
+                    self._built[spec] = None
+            return self._built[spec]
+
+    def _embedder(self, settings: Settings) -> Embedder:
+        """The embedder that the settings name: one network, or several and descriptors side by side."""
+        from nitari.embeddings.composite import CompositeEmbedder
+
+        card = self._store.card(settings.models.embedder)
+        if card.kind == "saliency":
+            raise ModelError(
+                f"model {card.name} finds regions, it does not embed",
+                remedy="set models.embedder to an embedder's card",
+            )
+        if card.kind == "composite":
+            parts = [(self._part(part), part.weight) for part in card.parts]
+            return CompositeEmbedder(name=card.name, parts=parts)
+        return self._network(card)
+
+    def _part(self, part: Part) -> Embedder:
+        """One part of a composite as an embedder.
+
+        Raises:
+            ModelError: a descriptor that does not exist, or of another width.
+        """
+        if not part.is_descriptor:
+            return self._network(self._store.card(part.name))
+        from nitari.embeddings.composite import DescriptorEmbedder
+        from nitari.embeddings.lowlevel import LowLevelDescriptor
+
+        descriptor = LowLevelDescriptor()
+        if (part.name, part.descriptor_dim) != (descriptor.name, descriptor.dim):
+            raise ModelError(
+                f"a model card has the descriptor {part.name} of width {part.descriptor_dim}, "
+                f"there is only {descriptor.name} of width {descriptor.dim}",
+                remedy="correct parts in the card that models.embedder names",
+            )
+        return DescriptorEmbedder(descriptor)
+
+    def _network(self, card: Card) -> Embedder:
+        """One network as an embedder, loaded at its first use."""
+        from nitari.embeddings.onnx import OnnxEmbedder
+
+        fingerprint = self._fingerprint(card)
+        return OnnxEmbedder(card=card, model=self._lazy(card, fingerprint), fingerprint=fingerprint)
+
+    def _regions(self, settings: Settings) -> RegionFinder:
+        """The region finder that the settings name."""
+        if settings.extract.regions == "whole":
+            from nitari.regions.whole import WholeFinder
+
+            return WholeFinder()
+        from nitari.regions.saliency import SaliencyFinder
+
+        card = self._store.card(SALIENCY_CARD)
+        fingerprint = self._fingerprint(card)
+        return SaliencyFinder(card=card, model=self._lazy(card, fingerprint), fingerprint=fingerprint)
+
+    def _lazy(self, card: Card, fingerprint: str) -> LazyModel:
+        """A card's network, fetched (if settings allow it) and loaded when it is first run, by whichever extractor."""
+        from nitari.runtimes.lazy import LazyModel
+        from nitari.runtimes.onnx import OnnxModel
+
+        runtime = self._settings.runtime
+
+        def load() -> OnnxModel:
+            (network,) = self._store.networks(card, progress=log.info)
+            return OnnxModel(network.path, providers=runtime.providers, threads=runtime.threads)
+
+        key = (fingerprint, self._settings.models.cache, runtime.providers, runtime.threads)
+        with _networks_lock:
+            return _networks.setdefault(key, LazyModel(load))
+
+    def _fingerprint(self, card: Card) -> str:
+        """A card's own where it pins its weights, so that nothing must be there; else of the weights in the store."""
+        if any(source.sha256 for source in card.weights):
+            return card.fingerprint
+        (network,) = self._store.networks(card)
+        return network.fingerprint
+
+
+def default_collection(catalog: Catalog) -> CollectionSpec | None:
+    """The collection that clients search, ``None`` where the settings decide.
+
+    That is what the alias ``default`` names; in a catalog from before there were aliases the only collection, if
+    only one holds anything. Where nothing was ever put, nothing is lost by changing one's mind.
+    """
+    if catalog.seq() == 0:
+        return None
+    named = catalog.resolve(DEFAULT_ALIAS)
+    if named is not None:
+        return catalog.collection(named)
+    found = [info.spec for info in catalog.collections() if info.vectors]
+    return found[0] if len(found) == 1 else None
+
+
+def adopt(catalog: Catalog, extractor: Extractor) -> None:
+    """Register an extractor's collection; it is the default one where there is no other that holds anything.
+
+    Raises:
+        ConfigurationError: code ``collection-mismatch``: the collection was made otherwise.
+    """
+    catalog.register_collection(extractor.spec)
+    named = catalog.resolve(DEFAULT_ALIAS)
+    if named is not None and (named == extractor.collection or catalog.seq() > 0):
+        return
+    catalog.point(DEFAULT_ALIAS, extractor.collection)
+    if named is not None:  # there is nothing in it to go back to
+        catalog.retire(named)
+
+
+def keep_default(catalog: Catalog, extractors: Extractors) -> None:
+    """See that the alias ``default`` names what clients search now, before another collection is built beside it.
+
+    A catalog from before there were aliases has none; then its collection's recipe is not known either.
+
+    Raises:
+        UsageError: an empty catalog: there is nothing to embed anew.
+    """
+    if catalog.seq() == 0:
+        raise UsageError(
+            "nothing was imported yet, so there is nothing to embed anew",
+            remedy="set models.embedder and import a feed: nitari import FEED",
+            code="nothing-to-embed",
+        )
+    spec = default_collection(catalog) or max(catalog.collections(), key=lambda info: info.vectors).spec
+    if spec.recipe is None:
+        try:
+            catalog.register_collection(extractors.of(spec).spec)
+        except NitariError as exc:
+            log.warning(
+                "it is not known how the collection in use was made; new photos will not get into it",
+                extra={"collection": spec.name, "reason": exc.message},
+            )
+    if catalog.resolve(DEFAULT_ALIAS) is None:
+        catalog.point(DEFAULT_ALIAS, spec.name)
+
+
+def _unreadable(recipe: Recipe) -> ConfigurationError:
+    return ConfigurationError(
+        f"a collection's recipe is {dict(recipe)}, expected an embedder and what extract settings hold",
+        remedy="pip install --upgrade nitari: a newer one may have written it",
+        code="recipe",
+    )
