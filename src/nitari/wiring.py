@@ -142,6 +142,7 @@ def open_searcher(settings: Settings, *, extractor: Extractor | None = None) -> 
         settings: Where and how.
         extractor: What makes vectors of query photos, where the caller has one already.
     """
+    from nitari.search.gallery import Gallery
     from nitari.search.searcher import Searcher
 
     extractor = extractor or open_extractor(settings)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from nitari.catalog.base import Catalog, IndexedItem
 from nitari.catalog.sql import FILE_NAME, SqlCatalog
+from nitari.index.base import Editions, VectorIndex
 from nitari.index.exact import ExactIndex
+from nitari.index.segments.maintain import Maintainer
+from nitari.index.segments.manifest import Origin
+from nitari.index.segments.policy import Policy
+from nitari.index.segments.store import IndexStore
 from nitari.search.gallery import Gallery
+from nitari.search.tables import save_table
 from nitari.types import FloatArray, KeyArray
 from support.catalogs import COLLECTION, DIM, ready
 
@@ -19,11 +26,21 @@ def open_catalog(folder: Path) -> Catalog:
     return ready(SqlCatalog.open(folder / FILE_NAME))
 
 
-def open_gallery(catalog: Catalog, index: ExactIndex | None = None, *, indexed_at: int | None = None) -> Gallery:
+def open_gallery(catalog: Catalog, index: VectorIndex | None = None, *, editions: Editions | None = None) -> Gallery:
     """A gallery of the whole catalog."""
-    return Gallery.open(
-        catalog=catalog, index=index or ExactIndex(DIM), collection=COLLECTION.name, indexed_at=indexed_at
-    )
+    return Gallery.open(catalog=catalog, index=index or ExactIndex(DIM), collection=COLLECTION.name, editions=editions)
+
+
+def open_store(catalog: Catalog, folder: Path) -> IndexStore:
+    """The index on disk of a catalog of ``support.catalogs``."""
+    origin = Origin(COLLECTION.name, DIM, COLLECTION.fingerprint, catalog.identity)  # type: ignore[attr-defined]
+    return IndexStore(folder, origin=origin, engines={})
+
+
+def open_maintainer(catalog: Catalog, store: IndexStore, policy: Policy, **options: Any) -> Maintainer:
+    """What keeps it, the table of items included."""
+    save = partial(save_table, catalog, COLLECTION.name)
+    return Maintainer(store=store, truth=catalog, policy=policy, save_table=save, **options)
 
 
 class Interrupted:

@@ -11,8 +11,8 @@ from nitari.catalog.base import Catalog, Change, IndexedItem
 from nitari.errors import StateError
 from nitari.types import BoolArray, FloatArray, KeyArray
 
-CHANGES_AT_ONCE = 1_000
-"""Changes applied at once: they are held in memory (1,000 items of 3 views x 1280 floats are 15 MB)."""
+# Changes applied at once: they are held in memory (1,000 items of 3 views x 1280 floats are 15 MB) and readers wait.
+_CHANGES_AT_ONCE = 1_000
 # How often to look again whether the catalog moved while it was read, before settling for items that are each right.
 _ROUNDS = 16
 _NO_KEYS = np.empty(0, np.int64)
@@ -38,6 +38,10 @@ class Follower:
         self._catalog = catalog
         self._collection = collection
 
+    def changes(self, seq: int) -> Sequence[Change]:
+        """The first changes after ``seq``; empty where there are none."""
+        return self._catalog.changes(seq, limit=_CHANGES_AT_ONCE)
+
     def read(
         self, changes: Sequence[Change], known: Callable[[KeyArray], BoolArray], *, vectors: bool = True
     ) -> tuple[Pending, int]:
@@ -58,8 +62,8 @@ class Follower:
         rounds = 1
         while True:
             self._read_items(pending, [change.item_id for change in changes], known if vectors else None)
-            later = self._catalog.changes(changes[-1].seq, limit=CHANGES_AT_ONCE)
-            if not later or rounds == _ROUNDS or len(pending.items) + len(later) > CHANGES_AT_ONCE:
+            later = self.changes(changes[-1].seq)
+            if not later or rounds == _ROUNDS or len(pending.items) + len(later) > _CHANGES_AT_ONCE:
                 if vectors:
                     _drop_incomplete(pending, known, settled=not later)
                 return pending, changes[-1].seq

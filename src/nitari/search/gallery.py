@@ -18,7 +18,7 @@ from nitari.errors import NotFoundError, StateError
 from nitari.index.base import Edition, Editions, Sealed, Segmented, VectorIndex
 from nitari.search.allowed import AllowedKeys
 from nitari.search.filters import Filter
-from nitari.search.following import CHANGES_AT_ONCE, Follower, Pending, needed
+from nitari.search.following import Follower, Pending, needed
 from nitari.search.items import ItemTable
 from nitari.search.lock import ReadWriteLock
 from nitari.search.tables import open_table
@@ -243,7 +243,7 @@ class Gallery:
     def _catch_up(self) -> int:
         """Replay the change log. Returns how many items were read again."""
         count = 0
-        while changes := self._catalog.changes(self._seq, limit=CHANGES_AT_ONCE):
+        while changes := self._follower.changes(self._seq):
             pending, seq = self._follower.read(changes, self._items.known)
             self._apply(pending, seq)
             count += len(pending.items)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nitari.catalog.base import Catalog, IndexedItem
 from nitari.errors import StateError
-from nitari.search.following import CHANGES_AT_ONCE, Follower, check_reach
+from nitari.search.following import Follower, check_reach
 from nitari.search.items import ItemTable
 
 _ITEMS_AT_ONCE = 10_000
@@ -67,7 +67,7 @@ def _from_saved(catalog: Catalog, collection: str, folder: Path, seq: int) -> tu
     check_reach(catalog, seq)
     table = ItemTable.open(folder)
     follower = Follower(catalog, collection)
-    while changes := catalog.changes(seq, limit=CHANGES_AT_ONCE):
+    while changes := follower.changes(seq):
         pending, seq = follower.read(changes, table.known, vectors=False)
         table.replace(pending.items)
     return table, seq

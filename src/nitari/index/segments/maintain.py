@@ -115,6 +115,7 @@ class Maintainer:
         self._seq = -1
         self._changed_at = clock()
         self._surveyed: tuple[int, bool] | None = None
+        self._small_at = -1
         self._survey_after = 0.0
         self._not_before = 0.0
         self._back_off_s = 0.0
@@ -140,12 +141,14 @@ class Maintainer:
         if now < self._not_before:
             return False
         try:
+            if self._is_small() and not self._store.is_to_be_rebuilt:
+                return False
             if not self._hold():
                 self._not_before = now + 1.0
                 return False
             damaged = self._scrub.turn(now)
             self._drop(damaged)
-            done = bool(self.run_once()) if damaged or self._due(now) else False
+            done = bool(self.run_once()) if damaged or self._is_due(now) else False
             self._back_off_s = 0.0
         except (NitariError, OSError) as exc:
             self._back_off_s = min(max(2 * self._back_off_s, _BACK_OFF_S[0]), _BACK_OFF_S[1])
@@ -171,9 +174,14 @@ class Maintainer:
             DependencyError: the catalog cannot be read.
         """
         with _translated(self._store.folder):
+            if not self._store.is_to_be_rebuilt and self._is_small():
+                return ()
             if not self._hold():
                 return ()
             done: list[str] = []
+            if self._store.is_to_be_rebuilt:
+                self._rebuild()
+                done.append("all was built again")
             began = self._clock()
             survey = self._survey()
             self._survey_after = self._clock() + (self._clock() - began) / _SURVEY_SHARE
@@ -212,6 +220,27 @@ class Maintainer:
             self._drop(damaged)
             return damaged
 
+    def _is_small(self) -> bool:
+        """Whether there is no index, and too little in the catalog for one: then not even a folder is made."""
+        if self._lease is not None or self._store.folder.exists():
+            return False
+        seq = self._truth.seq()
+        if seq == self._small_at:
+            return True
+        _, keys = self._truth.keys(collection=self.collection)
+        small = keys.size < self._policy.fewest_to_seal(self._store.origin.dim)
+        self._small_at = seq if small else -1
+        return small
+
+    def _rebuild(self) -> None:
+        """Build everything from the catalog, beside what is published, and publish it in its place."""
+        seq, keys = self._truth.keys(collection=self.collection)
+        every = Survey(seq, keys, keys, ())
+        made = [self._write([], every, seal=True, engine=engine_for(self._policy, keys.size, self._engine))]
+        segments = tuple(entry for entry in made if entry is not None)
+        self._publish(replace(self._manifest(), segments=segments, table=None, seq=seq))
+        self._store.was_rebuilt()
+
     def _hold(self) -> bool:
         if self._lease is None:
             self._lease = self._store.lease()
@@ -220,12 +249,12 @@ class Maintainer:
     def _quiet(self) -> bool:
         return self._clock() - self._changed_at >= self._policy.age_s
 
-    def _due(self, now: float) -> bool:
+    def _is_due(self, now: float) -> bool:
         """Whether to look at all keys: after enough changes, and once when changes cease."""
         seq = self._truth.seq()
         if seq != self._seq:
             self._seq, self._changed_at = seq, now
-        if self._surveyed is None:
+        if self._surveyed is None or self._store.is_to_be_rebuilt:
             return True
         if now < self._survey_after:
             return False
@@ -307,19 +336,23 @@ class Maintainer:
         rows = sum(held.alive for held in survey.held if held.name in step.merge)
         rows += survey.new.size if step.seal else 0
         engine = engine_for(self._policy, rows, self._engine)
+        made = self._write(merged, survey, seal=step.seal, engine=engine)
+        segments = tuple(entry for entry in manifest.segments if entry not in merged)
+        self._publish(replace(manifest, segments=(*segments, *([made] if made else [])), seq=survey.seq))
+
+    def _write(self, merged: Sequence[SegmentEntry], survey: Survey, *, seal: bool, engine: str) -> SegmentEntry | None:
+        """Write one segment of the living rows of ``merged`` and of what is new; ``None`` where there are none."""
         with self._store.writing() as folder, ExitStack() as opened:
             sources = [self._opened(opened, entry) for entry in merged]
             count = write_segment(
                 folder,
-                self._parts(sources, survey, seal=step.seal),
+                self._parts(sources, survey, seal=seal),
                 dim=self._store.origin.dim,
                 engine=self._store.engines[engine] if engine else None,
                 threads=self._threads,
                 calibrate=self._calibrate,
             )
-            made = [self._store.keep_segment(folder, count)] if count else []
-        segments = tuple(entry for entry in manifest.segments if entry not in merged)
-        self._publish(replace(manifest, segments=(*segments, *made), seq=survey.seq))
+            return self._store.keep_segment(folder, count) if count else None
 
     def _opened(self, stack: ExitStack, entry: SegmentEntry) -> SealedSegment:
         segment = self._store.segment(entry)
@@ -335,7 +368,7 @@ class Maintainer:
             for start in range(0, slots.size, step):
                 some = slots[start : start + step]
                 yield segment.keys[some], segment.rows[some]
-        if seal:
+        if seal and survey.new.size:
             few = survey.new.size < survey.keys.size // 2
             wanted = survey.new if few else None
             for keys, vectors in self._truth.vectors(collection=self.collection, keys=wanted):

@@ -37,7 +37,11 @@ class Policy:
 
     def rows_to_seal(self, dim: int) -> int:
         """How many new rows of width ``dim`` become a segment."""
-        return max(256, min(self.seal_rows, self.seal_numbers // dim))
+        return min(self.seal_rows, max(256, self.seal_numbers // dim))
+
+    def fewest_to_seal(self, dim: int) -> int:
+        """How few rows of width ``dim`` become a segment once nothing changes any more."""
+        return max(1, self.rows_to_seal(dim) // 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ def next_step(
     """
     threshold = policy.rows_to_seal(dim)
     quiet = quiet_s >= policy.age_s
-    if new >= threshold or (quiet and new >= max(1, threshold // 8)):
+    if new >= threshold or (quiet and new >= policy.fewest_to_seal(dim)):
         return Step((), True, f"{new} rows are in no segment")
     for segment in segments:
         if segment.dead > policy.dead_share * segment.rows:

@@ -10,6 +10,7 @@
         rejected-<name>/    set aside because it was damaged; swept after a week
         maintain.lock       held by the one who maintains
         maintainer.json     what it did last, for people
+        rebuild.wanted      there while somebody wants all of it built again
 
 Readers change nothing in here. What they cannot use they leave out, say so, and read from the catalog; the maintainer
 comes across it by the same checks and sets it aside. Everything here is derived from the catalog and may be deleted.
@@ -53,6 +54,7 @@ SEGMENTS = "segments"
 TABLES = "tables"
 _LOCK_NAME = "maintain.lock"
 _NOTES_NAME = "maintainer.json"
+_REBUILD_NAME = "rebuild.wanted"
 _NOTED = 20
 _TEMPORARY = "tmp-"
 _REJECTED = "rejected-"
@@ -158,7 +160,25 @@ class IndexStore:
         names = sorted(path.name.removeprefix(_REJECTED) for path in _listed(self.folder) if _is_rejected(path))
         return tuple(names)
 
+    def ask_to_rebuild(self) -> None:
+        """Have whoever maintains this index build all of it again.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / _REBUILD_NAME).touch()
+
     # The maintainer
+
+    @property
+    def is_to_be_rebuilt(self) -> bool:
+        """Whether somebody asked for it."""
+        return (self.folder / _REBUILD_NAME).exists()
+
+    def was_rebuilt(self) -> None:
+        """What was asked for is done."""
+        (self.folder / _REBUILD_NAME).unlink(missing_ok=True)
 
     def lease(self) -> Lease | None:
         """The right to maintain this index, which one process has at a time; ``None`` where another has it.
