@@ -106,7 +106,7 @@ def nearest(
 
 def search_lists(
     lists: Lists, vector: FloatArray, k: int, *, probes: int, candidates: int, bits: Bits | None = None
-) -> tuple[Slots, FloatArray, int]:
+) -> tuple[Slots, FloatArray, int, int, int]:
     """About the ``k`` nearest rows: of the ``probes`` nearest lists the best ``candidates`` by code, truly compared.
 
     Codes are looked up 32 rows at a time by byte shuffles: Andre, Kermarrec and Le Scouarnec, "Cache locality is not
@@ -115,7 +115,8 @@ def search_lists(
     PAMI 2011), so that one table a query serves all lists.
 
     Returns:
-        Slots (int64) and true distances (float32), nearest first; and how many rows were truly compared.
+        Slots (int64) and true distances (float32), nearest first; how many rows were truly compared; how many rows the
+        lists hold that were looked into; and how many of those were allowed.
     """
     return active.search_lists(lists, vector, k, probes, candidates, bits)
 

@@ -71,10 +71,10 @@ def nearest(
 
 def search_lists(
     lists: Lists, vector: FloatArray, k: int, probes: int, candidates: int, bits: Bits | None = None
-) -> tuple[Slots, FloatArray, int]:
+) -> tuple[Slots, FloatArray, int, int, int]:
     """See ``nitari.index.kernels.search_lists``."""
     found, far = np.empty(k, np.int64), np.empty(k, np.float32)
-    compared = ffi.new("int64_t *")
+    counts = ffi.new("int64_t[3]")
     number = lib.nitari_ivf_search(
         lists.handle,
         _floats(vector),
@@ -84,10 +84,10 @@ def search_lists(
         _bits(bits, len(lists.rows)),
         _slots(found),
         _floats(far),
-        compared,
+        counts,
     )
     _check(number)
-    return found[:number], far[:number], int(compared[0])
+    return found[:number], far[:number], counts[0], counts[1], counts[2]
 
 
 def encode(residuals: FloatArray, codebooks: FloatArray) -> Bits:

@@ -64,23 +64,25 @@ def nearest(
 
 def search_lists(
     lists: Lists, vector: FloatArray, k: int, probes: int, candidates: int, bits: Bits | None = None
-) -> tuple[Slots, FloatArray, int]:
+) -> tuple[Slots, FloatArray, int, int, int]:
     """See ``nitari.index.kernels.search_lists``; the tables are of float32, so candidates may differ at the margin."""
     rotated = np.vecdot(lists.rotation, vector)
     biases = np.einsum("grc,r->gc", lists.centroids, rotated).ravel()[: lists.lists]
     chosen = np.argsort(-biases, kind="stable")[:probes]
     slots = np.concatenate([np.arange(*lists.offsets[one : one + 2]) for one in chosen.tolist()])
     scores = np.repeat(biases[chosen], np.diff(lists.offsets)[chosen])
+    looked = int(slots.size)
     if bits is not None:
         allowed = _unpacked(bits, len(lists.rows))[slots]
         slots, scores = slots[allowed], scores[allowed]
+    seen = int(slots.size)
     parts, width, _ = lists.codebooks.shape
     tables = np.einsum("pw,pwc->pc", rotated.reshape(parts, width), lists.codebooks)
     scores = scores + np.take_along_axis(tables, _codes_of(lists, slots).T, axis=1).sum(axis=0)
     if candidates < slots.size:
         slots = slots[np.argpartition(-scores, candidates - 1)[:candidates]]
     found, far = _refined(lists.rows, vector, k, slots)
-    return found, far, int(slots.size)
+    return found, far, int(slots.size), looked, seen
 
 
 def encode(residuals: FloatArray, codebooks: FloatArray) -> Bits:

@@ -129,10 +129,8 @@ class IvfSearcher:
         self, vector: FloatArray, k: int, *, probes: int, candidates: int, bits: BitArray | None = None
     ) -> Near:
         """About the ``k`` nearest allowed rows, see ``engine.Searcher.nearest``."""
-        slots, distances, compared = kernels.search_lists(
-            self._lists, vector, k, probes=probes, candidates=max(k, candidates), bits=bits
-        )
-        return Near(slots, distances, compared)
+        candidates = max(k, candidates)
+        return Near(*kernels.search_lists(self._lists, vector, k, probes=probes, candidates=candidates, bits=bits))
 
     def cost_ns(self, *, probes: int, candidates: int) -> float:
         """About how long ``nearest`` takes with the compiled kernels, nanoseconds."""

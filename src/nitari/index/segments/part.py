@@ -22,6 +22,7 @@ from nitari.index.segments.sealed import SealedSegment
 from nitari.types import BoolArray, FloatArray, KeyArray, Matches
 
 _REMEMBERED = 64
+_FIRST: SlotArray = np.zeros(1, np.int64)
 _GRAPHS = frozenset({"ngt"})
 
 
@@ -64,7 +65,8 @@ class SealedPart:
         self._engine: Engine | None = None
         if segment.searcher is not None and segment.efforts:
             how: How = "graph" if segment.engine in _GRAPHS else "codes"
-            self._engine = Engine(segment.searcher, how, at_level(segment.efforts, level))
+            first = segment.searcher.nearest(self.rows(_FIRST)[0], 1, probes=1, candidates=1)
+            self._engine = Engine(segment.searcher, how, at_level(segment.efforts, level), tells=first.seen >= 0)
 
     def __len__(self) -> int:
         return self._count

@@ -419,8 +419,28 @@ static int scan_list(const nitari_ivf *ivf, const tables *t, const nitari_ops *o
     return 1;
 }
 
+/* How many bits are set from `begin` to `end`. */
+static int64_t set_bits(const uint8_t *bits, int64_t begin, int64_t end)
+{
+    int64_t count = 0, step;
+    for (; begin < end; begin += step) {
+        uint64_t word;
+        step = 8 - (begin & 7) < end - begin ? 8 - (begin & 7) : end - begin;
+        if (!(begin & 7) && end - begin >= 64) {
+            step = 64;
+            memcpy(&word, bits + begin / 8, 8);
+        } else
+            word = (uint64_t)(bits[begin >> 3] >> (begin & 7)) & ((1u << step) - 1);
+        word -= word >> 1 & 0x5555555555555555u;
+        word = (word & 0x3333333333333333u) + (word >> 2 & 0x3333333333333333u);
+        word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+        count += (int64_t)(word * 0x0101010101010101u >> 56);
+    }
+    return count;
+}
+
 static int64_t search(const nitari_ivf *ivf, const float *query, int64_t k, int64_t probes, int64_t candidates,
-                      const uint8_t *bits, int64_t *out_slots, float *out_distances, int64_t *compared, tables *t)
+                      const uint8_t *bits, int64_t *out_slots, float *out_distances, int64_t *counts, tables *t)
 {
     const nitari_ops *ops = ops_now();
     gathering g;
@@ -429,7 +449,11 @@ static int64_t search(const nitari_ivf *ivf, const float *query, int64_t k, int6
         return -1;
     fill_tables(ivf, query, t);
     probes = choose_lists(ivf, t, probes);
+    counts[1] = counts[2] = 0;
     for (int64_t i = 0; i < probes; i++) {
+        int64_t begin = ivf->offsets[t->lists[i].slot], end = ivf->offsets[t->lists[i].slot + 1];
+        counts[1] += end - begin;
+        counts[2] += bits ? set_bits(bits, begin, end) : end - begin;
         if (i + 1 < probes)
             ask_for(ivf->codes + ivf->offsets[t->lists[i + 1].slot] / BLOCK * ivf->parts * 16, 8 * LINE);
         if (!scan_list(ivf, t, ops, &t->lists[i], bits, &g))
@@ -437,7 +461,7 @@ static int64_t search(const nitari_ivf *ivf, const float *query, int64_t k, int6
     }
     if (!gathering_thin(&g))
         goto done;
-    *compared = g.count;
+    counts[0] = g.count;
     found = refine_f16(&g, ivf->rows, ivf->dim, query, k, out_slots, out_distances);
 done:
     free(g.items);
@@ -445,7 +469,7 @@ done:
 }
 
 int64_t nitari_ivf_search(const nitari_ivf *ivf, const float *query, int64_t k, int64_t probes, int64_t candidates,
-                          const uint8_t *bits, int64_t *out_slots, float *out_distances, int64_t *compared)
+                          const uint8_t *bits, int64_t *out_slots, float *out_distances, int64_t *counts)
 {
     size_t biases = (size_t)((ivf->lists + 15) / 16 * 16);
     size_t floats = (size_t)(ivf->reduced + ivf->parts * 16) + biases;
@@ -459,7 +483,7 @@ int64_t nitari_ivf_search(const nitari_ivf *ivf, const float *query, int64_t k, 
     t.entries = t.biases + biases;
     t.lists = (scored *)(memory + floats);
     t.table = (uint8_t *)(t.lists + ivf->lists);
-    found = search(ivf, query, k, probes, candidates, bits, out_slots, out_distances, compared, &t);
+    found = search(ivf, query, k, probes, candidates, bits, out_slots, out_distances, counts, &t);
     free(memory);
     return found;
 }

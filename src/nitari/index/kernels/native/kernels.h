@@ -40,8 +40,9 @@ typedef struct {
     const uint16_t *rows;     /* fp16 [count, dim] */
 } nitari_ivf;
 
+/* counts[3]: rows truly compared, rows in the lists that were looked into, and how many of those were allowed. */
 int64_t nitari_ivf_search(const nitari_ivf *ivf, const float *query, int64_t k, int64_t probes, int64_t candidates,
-                          const uint8_t *bits, int64_t *out_slots, float *out_distances, int64_t *compared);
+                          const uint8_t *bits, int64_t *out_slots, float *out_distances, int64_t *counts);
 
 /* The nearest of 16 centroids for each part of each row: uint8 [count, reduced / width]. */
 void nitari_encode(const float *residuals, int64_t count, int64_t reduced, int64_t width, const float *codebooks,
