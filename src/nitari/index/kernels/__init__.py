@@ -29,7 +29,6 @@ NATIVE = active is not portable
 Rows: TypeAlias = NDArray[np.float16] | NDArray[np.float32]
 Slots: TypeAlias = NDArray[np.int64]
 Bits: TypeAlias = NDArray[np.uint8]
-Counts: TypeAlias = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,7 +9,7 @@ import numpy as np
 from nitari.index.kernels._compiled import ffi, lib
 
 if TYPE_CHECKING:
-    from nitari.index.kernels import Bits, Counts, Lists, Rows, Slots
+    from nitari.index.kernels import Bits, Lists, Rows, Slots
     from nitari.types import FloatArray
 
 LEVELS = {0: "plain C", 1: "AVX2", 2: "AVX-512", 3: "NEON"}

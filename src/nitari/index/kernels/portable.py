@@ -9,7 +9,7 @@ import numpy as np
 from nitari.index.ranking import true_distances
 
 if TYPE_CHECKING:
-    from nitari.index.kernels import Bits, Counts, Lists, Rows, Slots
+    from nitari.index.kernels import Bits, Lists, Rows, Slots
     from nitari.types import FloatArray
 
 # Rows widened at a time: what is worked on stays in the processor's cache.
@@ -72,11 +72,9 @@ def search_lists(
     slots = np.concatenate([np.arange(*lists.offsets[one : one + 2]) for one in chosen.tolist()])
     scores = np.repeat(biases[chosen], np.diff(lists.offsets)[chosen])
     looked = int(slots.size)
-    looked = int(slots.size)
     if bits is not None:
         allowed = _unpacked(bits, len(lists.rows))[slots]
         slots, scores = slots[allowed], scores[allowed]
-    seen = int(slots.size)
     seen = int(slots.size)
     parts, width, _ = lists.codebooks.shape
     tables = np.einsum("pw,pwc->pc", rotated.reshape(parts, width), lists.codebooks)
@@ -84,7 +82,7 @@ def search_lists(
     if candidates < slots.size:
         slots = slots[np.argpartition(-scores, candidates - 1)[:candidates]]
     found, far = _refined(lists.rows, vector, k, slots)
-    return found, far, (int(slots.size), looked, seen), looked, seen
+    return found, far, int(slots.size), looked, seen
 
 
 def encode(residuals: FloatArray, codebooks: FloatArray) -> Bits:

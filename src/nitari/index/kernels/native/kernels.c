@@ -376,23 +376,6 @@ static int32_t least_sum(const tables *t, float bias, float floor)
     return sum <= 0 ? 0 : sum > (float)t->most ? t->most + 1 : (int32_t)sum;
 }
 
-/* How many bits are set from `begin` to before `end`. */
-static int64_t count_bits(const uint8_t *bits, int64_t begin, int64_t end)
-{
-    int64_t count = 0;
-    for (; begin < end && begin % 8; begin++)
-        count += bits[begin / 8] >> begin % 8 & 1;
-    for (; begin + 8 <= end; begin += 8) {
-        uint32_t byte = bits[begin / 8];
-        byte -= byte >> 1 & 0x55;
-        byte = (byte & 0x33) + (byte >> 2 & 0x33);
-        count += (byte + (byte >> 4)) & 15;
-    }
-    for (; begin < end; begin++)
-        count += bits[begin / 8] >> begin % 8 & 1;
-    return count;
-}
-
 static int scan_list(const nitari_ivf *ivf, const tables *t, const nitari_ops *ops, const scored *list,
                      const uint8_t *bits, gathering *g)
 {
@@ -467,16 +450,12 @@ static int64_t search(const nitari_ivf *ivf, const float *query, int64_t k, int6
     fill_tables(ivf, query, t);
     probes = choose_lists(ivf, t, probes);
     counts[1] = counts[2] = 0;
-    counts[1] = counts[2] = 0;
     for (int64_t i = 0; i < probes; i++) {
         int64_t begin = ivf->offsets[t->lists[i].slot], end = ivf->offsets[t->lists[i].slot + 1];
         counts[1] += end - begin;
         counts[2] += bits ? set_bits(bits, begin, end) : end - begin;
         if (i + 1 < probes)
             ask_for(ivf->codes + ivf->offsets[t->lists[i + 1].slot] / BLOCK * ivf->parts * 16, 8 * LINE);
-        int64_t begin = ivf->offsets[t->lists[i].slot], end = ivf->offsets[t->lists[i].slot + 1];
-        counts[1] += end - begin;
-        counts[2] += bits ? count_bits(bits, begin, end) : end - begin;
         if (!scan_list(ivf, t, ops, &t->lists[i], bits, &g))
             goto done;
     }
