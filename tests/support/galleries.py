@@ -28,7 +28,12 @@ def open_catalog(folder: Path) -> Catalog:
 
 def open_gallery(catalog: Catalog, index: VectorIndex | None = None, *, editions: Editions | None = None) -> Gallery:
     """A gallery of the whole catalog."""
-    return Gallery.open(catalog=catalog, index=index or ExactIndex(DIM), collection=COLLECTION.name, editions=editions)
+    return Gallery.open(
+        catalog=catalog,
+        index=ExactIndex(DIM) if index is None else index,
+        collection=COLLECTION.name,
+        editions=editions,
+    )
 
 
 def open_store(catalog: Catalog, folder: Path) -> IndexStore:

@@ -5,27 +5,30 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from nitari.catalog.base import Catalog, CollectionSpec, Edit, ItemDelete
 from nitari.errors import StateError
 from nitari.index.exact import ExactIndex
+from nitari.index.segments.policy import Policy
+from nitari.index.segments.segmented import SegmentedIndex
+from nitari.search import following, tables
 from nitari.search import gallery as gallery_module
 from nitari.search import items as items_module
 from nitari.search.gallery import Gallery
 from nitari.search.query import Query
 from nitari.search.searcher import Searcher
-from nitari.types import Answer
+from nitari.types import Answer, FloatArray, KeyArray
 from support.catalogs import COLLECTION, DIM, photo, put, reject, vector_of
 from support.extraction import text_extractor
-from support.galleries import Interrupted, open_catalog, open_gallery
+from support.galleries import Interrupted, open_catalog, open_gallery, open_maintainer, open_store
 
 ITEMS = tuple("abcdef")
 DIGESTS = tuple(f"digest {number}" for number in range(6))
@@ -37,6 +40,56 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
     opened = open_catalog(tmp_path)
     yield opened
     opened.close()
+
+
+class Kept:
+    """A catalog with an index on disk, kept by a maintainer, and galleries that follow both."""
+
+    def __init__(self, folder: Path) -> None:
+        self.catalog = open_catalog(folder)
+        self.store = open_store(self.catalog, folder / "index")
+        self.maintainer = open_maintainer(self.catalog, self.store, Policy(seal_rows=2, table_changes=2, fanout=2))
+        self.indexes: list[SegmentedIndex] = []
+        self.read = 0
+
+    def open(self) -> Gallery:
+        """A gallery that notes in ``read`` how many vectors it read from the catalog."""
+        watched = Interrupted(self.catalog)
+        vectors = watched.vectors
+
+        def counting(*, collection: str, keys: KeyArray | None = None) -> Iterator[tuple[KeyArray, FloatArray]]:
+            for some, rows in vectors(collection=collection, keys=keys):
+                self.read += some.size
+                yield some, rows
+
+        watched.vectors = counting  # type: ignore[method-assign]
+        index = SegmentedIndex(DIM)
+        self.indexes.append(index)
+        return open_gallery(watched, index, editions=self.store)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        """Close everything but the galleries, whose catalog this is."""
+        for index in self.indexes:
+            index.close()
+        self.maintainer.close()
+        self.catalog.close()
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Kept]:
+    """An empty catalog that is kept."""
+    kept = Kept(tmp_path)
+    yield kept
+    kept.close()
+
+
+def _damage(path: Path) -> None:
+    """Change a file's last byte for those who open it from now on."""
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    copy = path.with_name("tmp-damaged")
+    copy.write_bytes(data)
+    copy.replace(path)
 
 
 def _searcher(gallery: Gallery) -> Searcher:
@@ -104,44 +157,91 @@ def test_items_of_another_collection_are_not_there(catalog: Catalog) -> None:
     assert _ids(gallery) == ["a"]
 
 
-def test_a_saved_index_is_brought_up_to_date(catalog: Catalog) -> None:
-    """With an index of an earlier state, only what is missing is read; what left the catalog leaves the index."""
+def test_what_is_published_is_not_read_again(kept: Kept) -> None:
+    """With an edition of an earlier state, only what is missing is read; what left the catalog is not found."""
+    catalog = kept.catalog
     _apply(catalog, *(put(name, photo(f"{name}.jpg", name)) for name in "abcefg"))
-    saved = ExactIndex(DIM)
-    at = []
-
-    def save(index: ExactIndex, seq: int) -> None:
-        saved.add(index.keys(), index.vectors(index.keys()))
-        at.append(seq)
-
-    open_gallery(catalog).save(save)  # type: ignore[arg-type]
+    assert kept.maintainer.run_once()
     _apply(catalog, ItemDelete("a"), put("b", photo("b.jpg", "new b")), put("d", photo("d.jpg", "d")))
-    read = []
-    watched = Interrupted(catalog)
-    vectors = watched.vectors
-
-    def counting(*, collection: str, keys: np.ndarray | None = None):  # type: ignore[no-untyped-def, type-arg]
-        for some, rows in vectors(collection=collection, keys=keys):
-            read.extend(some.tolist())
-            yield some, rows
-
-    watched.vectors = counting  # type: ignore[method-assign]
-    gallery = open_gallery(watched, saved, indexed_at=at[0])
-    assert len(saved) == 6
+    gallery = kept.open()
+    assert kept.read == 2
     assert _ids(gallery) == ["b", "c", "d", "e", "f", "g"]
     assert _search(gallery, Query(vector=vector_of("new b"), k=1)).hits[0].item_id == "b"
-    assert len(read) == 2
 
 
-@pytest.mark.parametrize("indexed_at", [None, 99])
-def test_a_foreign_index_is_not_trusted(catalog: Catalog, indexed_at: int | None) -> None:
-    """An index without a past, or from a later catalog, is emptied: its keys may stand for other vectors."""
-    _apply(catalog, put("a", photo("a.jpg", "a")))
-    foreign = ExactIndex(DIM)
-    foreign.add(np.arange(5), np.stack([vector_of("wrong")] * 5))
-    gallery = open_gallery(catalog, foreign, indexed_at=indexed_at)
-    assert _search(gallery, Query(vector=vector_of("a"))).hits[0].score == pytest.approx(1.0, abs=1e-3)
-    assert len(foreign) == 1
+def test_a_newer_edition_is_taken_over(kept: Kept) -> None:
+    """What is sealed meanwhile leaves the gallery's memory, and the answers stay what they are; nothing is read."""
+    catalog, gallery = kept.catalog, kept.open()
+    _apply(catalog, *(put(name, photo(f"{name}.jpg", name)) for name in "abcefg"))
+    gallery.refresh()
+    index = kept.indexes[0]
+    assert (index.live, len(index)) == (6, 6)
+    kept.read = 0
+    kept.maintainer.run_once()
+    _apply(catalog, ItemDelete("c"), put("h", photo("h.jpg", "h")))
+    assert gallery.refresh() == 2
+    assert (index.live, len(index), kept.read) == (1, 6, 1)
+    assert _ids(gallery) == ["a", "b", "e", "f", "g", "h"]
+    assert gallery.refresh() == 0
+    kept.maintainer.run_once(settle=True)
+    assert gallery.refresh() == 0
+    assert (index.live, len(index), kept.read) == (0, 6, 1)
+
+
+@pytest.mark.parametrize("part", ["segments", "tables"])
+def test_what_is_damaged_comes_from_the_catalog(kept: Kept, part: str) -> None:
+    """A damaged part is left out at opening, and one that goes while it is read is replaced from the catalog."""
+    catalog = kept.catalog
+    _apply(catalog, *(put(name, photo(f"{name}.jpg", name)) for name in "abcefg"))
+    kept.maintainer.run_once()
+    before = kept.open()
+    for path in (kept.store.folder / part).rglob("*"):
+        if path.is_file() and path.stat().st_size:
+            _damage(path)
+    opened = kept.open()
+    assert kept.indexes[1].live == (6 if part == "segments" else 0)
+    for gallery in (before, opened):
+        assert _ids(gallery) == list("abcefg")
+    assert kept.maintainer.scrub()
+    before.refresh()
+    assert kept.indexes[0].live == (6 if part == "segments" else 0)
+    assert _ids(before) == list("abcefg")
+    kept.maintainer.run_once(settle=True)
+    for gallery in (before, opened):
+        gallery.refresh()
+        assert _ids(gallery) == list("abcefg")
+    assert [index.live for index in kept.indexes] == [0, 0]
+
+
+def test_an_index_from_after_the_catalog_is_not_used(kept: Kept) -> None:
+    """An index of a catalog that was since put back may hold other vectors under its keys."""
+    _apply(kept.catalog, *(put(name, photo(f"{name}.jpg", name)) for name in "abcefg"))
+    kept.maintainer.run_once()
+    manifest = kept.store.manifest()
+    assert manifest is not None
+    kept.store.publish(replace(manifest, seq=manifest.seq + 1))
+    assert _ids(kept.open()) == list("abcefg")
+    assert kept.indexes[0].live == 6
+    kept.maintainer.run_once()
+    assert _ids(kept.open()) == list("abcefg")
+    assert kept.indexes[1].live == 0
+
+
+def test_an_edition_that_cannot_be_taken_over_is_tried_again(kept: Kept) -> None:
+    """Where taking over fails, the gallery answers as before, and takes it over the next time."""
+    gallery = kept.open()
+    _apply(kept.catalog, *(put(name, photo(f"{name}.jpg", name)) for name in "abcefg"))
+    kept.maintainer.run_once()
+    index = kept.indexes[0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index, "prepare", lambda *_: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            gallery.refresh()
+    assert _ids(gallery) == list("abcefg")
+    assert index.live == 6
+    gallery.refresh()
+    assert index.live == 0
+    assert _ids(gallery) == list("abcefg")
 
 
 def test_what_changes_while_it_is_read_comes_along(catalog: Catalog) -> None:
@@ -167,8 +267,8 @@ def test_what_changes_while_it_is_read_comes_along(catalog: Catalog) -> None:
 @pytest.mark.parametrize("at_once", [2, 1000])
 def test_a_catalog_that_never_rests(catalog: Catalog, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
     """Where changes keep coming, refreshing ends all the same, and catches up once they stop."""
-    monkeypatch.setattr(gallery_module, "_CHANGES_AT_ONCE", at_once)
-    monkeypatch.setattr(gallery_module, "_ROUNDS", 3)
+    monkeypatch.setattr(following, "_CHANGES_AT_ONCE", at_once)
+    monkeypatch.setattr(following, "_ROUNDS", 3)
     interrupted = Interrupted(catalog)
     gallery = open_gallery(interrupted)
     count = [0]
@@ -264,13 +364,12 @@ class Following(RuleBasedStateMachine):
         """An empty catalog with a gallery; everything happens in small steps, so that all paths are taken."""
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(items_module, "_DEAD_AT_LEAST", 3)
-        self.patch.setattr(gallery_module, "_CHANGES_AT_ONCE", 4)
-        self.patch.setattr(gallery_module, "_ITEMS_AT_ONCE", 2)
+        self.patch.setattr(following, "_CHANGES_AT_ONCE", 4)
+        self.patch.setattr(tables, "_ITEMS_AT_ONCE", 2)
         self.folder = tempfile.TemporaryDirectory()
-        self.catalog = open_catalog(Path(self.folder.name))
-        self.index = ExactIndex(DIM)
-        self.gallery = open_gallery(self.catalog, self.index)
-        self.saved: tuple[ExactIndex, int] | None = None
+        self.kept = Kept(Path(self.folder.name))
+        self.catalog = self.kept.catalog
+        self.gallery = self.kept.open()
 
     @rule(
         data=st.data(),
@@ -298,26 +397,23 @@ class Following(RuleBasedStateMachine):
         """Catch up without looking."""
         self.gallery.refresh()
 
-    @rule()
-    def save(self) -> None:
-        """Keep a copy of the index."""
+    @rule(settle=st.booleans())
+    def maintain(self, settle: bool) -> None:
+        """Seal, merge and save what is due."""
+        self.kept.maintainer.run_once(settle=settle)
 
-        def copy(index: ExactIndex, seq: int) -> None:
-            kept = ExactIndex(DIM)
-            if len(index):
-                kept.add(index.keys(), index.vectors(index.keys()))
-            self.saved = (kept, seq)
+    @rule(data=st.data())
+    def damage(self, data: st.DataObject) -> None:
+        """Some file of the index loses its last byte."""
+        files = [path for path in sorted(self.kept.store.folder.rglob("*.*")) if path.is_file() and path.stat().st_size]
+        if files:
+            path: Path = data.draw(st.sampled_from(files))
+            _damage(path)
 
-        self.gallery.save(copy)  # type: ignore[arg-type]
-
-    @precondition(lambda self: self.saved is not None)
     @rule()
     def restart(self) -> None:
-        """Start over from the saved copy, which is perhaps long out of date."""
-        assert self.saved is not None
-        self.index, at = self.saved
-        self.saved = None
-        self.gallery = open_gallery(self.catalog, self.index, indexed_at=at)
+        """Start over from what is published, which is perhaps long out of date."""
+        self.gallery = self.kept.open()
 
     @rule(digest=st.sampled_from(DIGESTS), wanted=st.sampled_from(["red", "blue"]))
     def compare(self, digest: str, wanted: str) -> None:
@@ -343,8 +439,8 @@ class Following(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Close everything."""
-        if hasattr(self, "catalog"):
-            self.catalog.close()
+        if hasattr(self, "kept"):
+            self.kept.close()
             self.folder.cleanup()
             self.patch.undo()
 
