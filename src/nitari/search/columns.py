@@ -1,4 +1,4 @@
-"""Attributes of many items in memory, by column: quick to filter by, to count, and to read back.
+"""Attributes of many items, by column: quick to filter by, to count, and to read back.
 
 A row is what one item said at one time; it never changes, and its number is its **ordinal**. An item that changes gets
 a new row, and the old one dies. So whatever was once worked out about rows stays true, and only new rows are looked at
@@ -8,63 +8,35 @@ A column is a vocabulary (each distinct value once) and pairs ``(ordinal, code)`
 layout holds scalars, lists (several pairs) and absence (no pair), and takes 8 bytes a value. A test is evaluated on
 the vocabulary and then gathered, as dictionary-encoded column stores do it (Abadi, Madden and Ferreira, "Integrating
 compression and execution in column-oriented database systems", SIGMOD 2006).
+
+Rows that were saved are read where they lie in the file (``columns_sealed.py``), and come first; those that were added
+since are in memory (``columns_column.py``).
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from heapq import nsmallest
 from threading import Lock
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nitari.search.filters import (
-    RESERVED,
-    And,
-    Compare,
-    Contains,
-    Exists,
-    Filter,
-    Node,
-    Not,
-    OneOf,
-    Or,
-    Prefix,
-    Scalar,
-    Test,
-)
-from nitari.search.growing import Growing
-from nitari.types import Attributes, AttributeValue, BoolArray, Facet, FacetValue
+from nitari.search.arrays import ArrayFile, ArrayWriter
+from nitari.search.columns_column import AttributeSummary, Column
+from nitari.search.columns_sealed import OrdinalArray, SealedColumn
+from nitari.search.filters import RESERVED, And, Filter, Node, Not, Or
+from nitari.types import Attributes, AttributeValue, BoolArray, Facet
 
-OrdinalArray: TypeAlias = NDArray[np.int32]
+__all__ = ["AttributeSummary", "Columns", "OrdinalArray", "Row"]
 
 _CACHED = 256
 _CACHED_BYTES = 64 * 2**20
-
-
-# What a vocabulary's entry is. An element and a text are told apart so that a list comes back as one. These are plain
-# integers because Python 3.11 takes a microsecond to look up a member of an enumeration.
-_TEXT, _NUMBER, _BOOLEAN, _ELEMENT, _EMPTY_LIST = range(5)
-_KIND_NAMES = ("text", "number", "boolean", "list", "list")
-
-
-@dataclass(frozen=True, slots=True)
-class AttributeSummary:
-    """What is known of one attribute.
-
-    Args:
-        kinds: Which of ``text``, ``number``, ``boolean``, ``list`` its values are.
-        items: How many items have it.
-        distinct: How many different values there are.
-    """
-
-    kinds: tuple[str, ...]
-    items: int
-    distinct: int
+# Where at most one row in so many may pass, those are looked at one by one: that costs about 30 nanoseconds each, and a
+# pass over all rows 1 or 2 nanoseconds each.
+_SPARSE = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,192 +49,67 @@ class Row:
     attributes: Attributes
 
 
-class Column:
-    """One attribute of all rows."""
-
-    def __init__(self) -> None:
-        self._codes_of: tuple[dict[Any, int], ...] = tuple({} for _ in _KIND_NAMES)
-        self._values: list[Any] = []
-        self._kinds: Growing[np.uint8] = Growing(np.uint8)
-        self._numbers: Growing[np.float64] = Growing(np.float64)  # NaN where the entry is no number
-        self._ordinals: Growing[np.int32] = Growing(np.int32)
-        self._codes: Growing[np.int32] = Growing(np.int32)
-        self._repeats = False  # whether a list holds an element twice
-
-    def extend(self, ordinals: Sequence[int], values: Sequence[AttributeValue]) -> None:
-        """Append values of rows, ``ordinals`` ascending and above those that are there."""
-        known = len(self._values)
-        kinds: list[int] = []
-        at: list[int] = []
-        codes: list[int] = []
-        for ordinal, value in zip(ordinals, values, strict=True):
-            self._repeats |= isinstance(value, tuple) and len(set(value)) < len(value)
-            for kind, entry in _entries(value):
-                code = self._codes_of[kind].get(entry)
-                if code is None:
-                    code = self._codes_of[kind][entry] = len(self._values)
-                    self._values.append(entry)
-                    kinds.append(kind)
-                at.append(ordinal)
-                codes.append(code)
-        self._kinds.extend(kinds)
-        added = zip(self._values[known:], kinds, strict=True)
-        self._numbers.extend([value if kind == _NUMBER else np.nan for value, kind in added])
-        self._ordinals.extend(at)
-        self._codes.extend(codes)
-
-    def where(self, test: Test, start: int, count: int) -> BoolArray:
-        """Which of the rows ``start``..``count`` pass: bool ``[count - start]``."""
-        begin = int(self._ordinals.view.searchsorted(np.int32(start)))
-        ordinals, codes = self._ordinals.view[begin:], self._codes.view[begin:]
-        result = np.zeros(count - start, np.bool_)
-        passing = self._passing(test, codes)
-        result[ordinals[passing[codes]] - start] = True
-        return result
-
-    def _passing(self, test: Test, codes: NDArray[np.int32]) -> BoolArray:
-        """Which vocabulary entries pass; those that do not occur in ``codes`` need not be right. bool ``[entries]``."""
-        match test:
-            case OneOf(values=values):
-                passing = np.zeros(len(self._values), np.bool_)
-                passing[[code for value in values for code in self._codes_equal(value)]] = True
-                return passing
-            case Exists():
-                filled: BoolArray = self._kinds.view != _EMPTY_LIST
-                return filled
-            case Compare(order=order, bound=float(bound)):
-                compared: BoolArray = _COMPARE_NUMBERS[order](self._numbers.view, bound)
-                return compared
-            case Compare(order=order, bound=str(bound)):
-                compare = _COMPARE_TEXTS[order]
-                return self._passing_texts(lambda text: compare(text, bound), codes)
-            case Prefix(text=wanted):
-                return self._passing_texts(lambda text: text.startswith(wanted), codes)
-            case Contains(text=wanted):
-                return self._passing_texts(lambda text: wanted in text.casefold(), codes)
-        raise AssertionError(test)
-
-    def _codes_equal(self, value: Scalar) -> Iterable[int]:
-        """The codes of the entries that equal a filter's value."""
-        if isinstance(value, bool):
-            kinds: tuple[int, ...] = (_BOOLEAN,)
-        elif isinstance(value, str):
-            kinds = (_TEXT, _ELEMENT)
-        else:
-            kinds = (_NUMBER,)
-        return [code for kind in kinds if (code := self._codes_of[kind].get(value)) is not None]
-
-    def _passing_texts(self, passes: Callable[[str], bool], codes: NDArray[np.int32]) -> BoolArray:
-        """Which texts and elements pass; only those in ``codes`` are tried, where these are few."""
-        passing = np.zeros(len(self._values), np.bool_)
-        kinds = self._kinds.view.tobytes()
-        texts = (_TEXT, _ELEMENT)
-        tried = range(len(self._values)) if codes.size >= len(self._values) else np.unique(codes).tolist()
-        passing[[code for code in tried if kinds[code] in texts and passes(self._values[code])]] = True
-        return passing
-
-    def read_into(self, name: str, ordinals: OrdinalArray, rows: Sequence[dict[str, AttributeValue]]) -> None:
-        """Set ``rows[i][name]`` to the value of the row ``ordinals[i]``, where it has one."""
-        column, codes, values = self._ordinals.view, self._codes.view, self._values
-        begins, ends = column.searchsorted(ordinals), column.searchsorted(ordinals, side="right")
-        present = np.flatnonzero(begins < ends)
-        first = codes[begins[present]]
-        kinds = self._kinds.view[first]
-        for at, code, kind in zip(present.tolist(), first.tolist(), kinds.tolist(), strict=True):
-            if kind == _ELEMENT:
-                rows[at][name] = tuple(values[code] for code in codes[begins[at] : ends[at]].tolist())
-            else:
-                rows[at][name] = values[code]
-
-    def scalars(self, ordinals: OrdinalArray) -> NDArray[np.int32]:
-        """The codes of rows in a column that has exactly one value for each row: int32 ``[n]``."""
-        return self._codes.view[ordinals]
-
-    def counts(self, mask: BoolArray) -> NDArray[np.int64]:
-        """How many of the rows in ``mask`` have each vocabulary entry: int64 ``[entries]``."""
-        ordinals, codes = self._ordinals.view, self._codes.view
-        chosen = mask[ordinals]
-        ordinals, codes = ordinals[chosen], codes[chosen]
-        if self._repeats:  # the item counts once
-            pairs = np.unique(ordinals.astype(np.int64) * len(self._values) + codes)
-            codes = (pairs % max(1, len(self._values))).astype(np.int32)
-        return np.bincount(codes, minlength=len(self._values)).astype(np.int64)
-
-    def facet(self, mask: BoolArray, limit: int) -> tuple[tuple[FacetValue, ...], tuple[float, float] | None]:
-        """What the rows in ``mask`` have here.
-
-        Returns:
-            The ``limit`` most frequent values, ties by value, an item with a list counting for each of its elements;
-            and the smallest and the largest number, ``None`` where there is no number.
-        """
-        counts = self.counts(mask)
-        kinds = self._kinds.view
-        counts[kinds == _EMPTY_LIST] = 0
-        if self._codes_of[_TEXT]:  # a text and a list's element may be equal
-            for value, code in self._codes_of[_ELEMENT].items():
-                if (same := self._codes_of[_TEXT].get(value)) is not None:
-                    counts[same] += counts[code]
-                    counts[code] = 0
-        used = np.flatnonzero(counts)
-        numbers = self._numbers.view[used[kinds[used] == _NUMBER]]
-        bounds = (float(numbers.min()), float(numbers.max())) if numbers.size else None
-        if used.size > limit:
-            used = used[counts[used] >= np.partition(counts[used], used.size - limit)[used.size - limit]]
-        entries = [
-            (-count, _TEXT if kind == _ELEMENT else kind, self._values[code])
-            for code, kind, count in zip(used.tolist(), kinds[used].tolist(), counts[used].tolist(), strict=True)
-        ]
-        return tuple(FacetValue(value, -count) for count, _, value in nsmallest(limit, entries)), bounds
-
-    def summary(self, alive: BoolArray) -> AttributeSummary:
-        """What the rows in ``alive`` have here."""
-        ordinals = self._ordinals.view
-        chosen = alive[ordinals]
-        ordinals = ordinals[chosen]
-        used = np.flatnonzero(np.bincount(self._codes.view[chosen], minlength=1))
-        kinds = {_KIND_NAMES[kind] for kind in self._kinds.view[used].tolist()}
-        # Ordinals ascend, so each item begins where they change.
-        items = np.count_nonzero(np.diff(ordinals)) + bool(ordinals.size)
-        return AttributeSummary(tuple(sorted(kinds)), int(items), int(used.size))
-
-    def kept(self, alive: BoolArray, renumbered: OrdinalArray) -> Column:
-        """A column of the rows in ``alive`` only, under their new numbers, without entries that nothing else used."""
-        ordinals, codes = self._ordinals.view, self._codes.view
-        chosen = alive[ordinals]
-        ordinals, codes = ordinals[chosen], codes[chosen]
-        used = np.zeros(len(self._values), np.bool_)
-        used[codes] = True
-        recoded = (np.cumsum(used) - 1).astype(np.int32)
-        column = Column()
-        column._repeats = self._repeats
-        column._ordinals.extend(renumbered[ordinals])
-        column._codes.extend(recoded[codes])
-        column._kinds.extend(self._kinds.view[used])
-        column._numbers.extend(self._numbers.view[used])
-        column._values = [self._values[code] for code in np.flatnonzero(used).tolist()]
-        for code, (value, kind) in enumerate(zip(column._values, column._kinds.view.tolist(), strict=True)):
-            column._codes_of[kind][value] = code
-        return column
-
-    @property
-    def empty(self) -> bool:
-        """Whether no row has a value here."""
-        return not len(self._codes)
-
-
 class Columns:
-    """All attributes of all rows. One writer or many readers at a time, as its owner's lock sees to."""
+    """All attributes of all rows. One writer or many readers at a time, as its owner's lock sees to.
 
-    def __init__(self) -> None:
-        self._count = 0
-        self._reserved = {name: Column() for name in RESERVED}
+    Args:
+        file: Where rows were saved to; ``None`` for none.
+
+    Raises:
+        StateError: where the file is damaged.
+    """
+
+    def __init__(self, file: ArrayFile | None = None) -> None:
+        self._first = 0
+        self._reserved: dict[str, Column] = {name: Column() for name in RESERVED}
         self._attributes: dict[str, Column] = {}
         self._masks: OrderedDict[str, BoolArray] = OrderedDict()
         self._masks_lock = Lock()
+        if file is not None:
+            self._open(file)
+        self._count = self._first
+
+    def _open(self, file: ArrayFile) -> None:
+        """Take over the rows that were saved."""
+        try:
+            rows, names = int(file.values["rows"]), [str(name) for name in file.values["attributes"]]
+        except (KeyError, TypeError, ValueError) as exc:
+            raise file.damaged("it does not say which columns it has") from exc
+        self._first = rows
+        for name in RESERVED:
+            sealed = SealedColumn(file, _reserved(name), rows)
+            if not sealed.dense:
+                raise file.damaged(f"some of its items have no {name}")
+            self._reserved[name] = Column(sealed, rows)
+        for number, name in enumerate(names):
+            self._attributes[name] = Column(SealedColumn(file, _attribute(number), rows), rows)
+
+    def write(self, writer: ArrayWriter, alive: BoolArray, renumbered: OrdinalArray) -> None:
+        """Write the rows in ``alive``.
+
+        Args:
+            writer: Where to.
+            alive: bool ``[rows]``.
+            renumbered: int32 ``[rows]``: the new ordinal of each row that is alive.
+        """
+        writer.note("rows", int(np.count_nonzero(alive)))
+        for name, column in self._reserved.items():
+            column.write(writer, _reserved(name), alive, renumbered)
+        written: list[str] = []
+        for name, column in sorted(self._attributes.items()):
+            if column.used_by(alive):
+                column.write(writer, _attribute(len(written)), alive, renumbered)
+                written.append(name)
+        writer.note("attributes", written)
 
     def __len__(self) -> int:
         """How many rows there are, dead ones included."""
         return self._count
+
+    @property
+    def saved(self) -> int:
+        """How many of the rows are in the file."""
+        return self._first
 
     def append(self, rows: Sequence[Row]) -> range:
         """Add rows; returns their ordinals."""
@@ -277,7 +124,7 @@ class Columns:
                 at.append(ordinal)
                 values.append(value)
         for name, (at, values) in gathered.items():
-            self._attributes.setdefault(name, Column()).extend(at, values)
+            self._attributes.setdefault(name, Column(None, self._first)).extend(at, values)
         self._count += len(rows)
         return ordinals
 
@@ -294,29 +141,128 @@ class Columns:
                 self._masks.popitem(last=False)
         return mask
 
-    def _evaluate(self, node: Node, start: int) -> BoolArray:
-        """Which of the rows from ``start`` on pass: bool ``[rows - start]``."""
+    def estimate(self, wanted: Filter) -> int:
+        """At most how many rows pass, dead ones included: by the counts of values, without a look at rows."""
+        return self._bounds(wanted.node)[1]
+
+    def matching(self, wanted: Filter) -> OrdinalArray:
+        """The rows that pass a filter, dead ones included, ascending: int32 ``[n]``.
+
+        Costs by ``estimate``, where that is small, and not by the number of rows.
+        """
+        if self._is_sparse(wanted.node):
+            return self._rows(wanted.node)
+        return np.flatnonzero(self.mask(wanted)).astype(np.int32)
+
+    def _is_sparse(self, node: Node) -> bool:
+        """Whether so few rows can pass that they are best looked at one by one."""
+        return self._bounds(node)[1] * _SPARSE < self._count
+
+    def _bounds(self, node: Node) -> tuple[int, int]:
+        """At least and at most how many rows pass."""
         match node:
             case And(parts):
-                result = np.ones(self._count - start, np.bool_)
-                for part in parts:
-                    result &= self._evaluate(part, start)
-                return result
+                bounds = [(self._count, self._count), *map(self._bounds, parts)]
+                missing = sum(self._count - low for low, _ in bounds)
+                return max(0, self._count - missing), min(high for _, high in bounds)
             case Or(parts):
-                result = np.zeros(self._count - start, np.bool_)
+                bounds = list(map(self._bounds, parts))
+                return max(low for low, _ in bounds), min(self._count, sum(high for _, high in bounds))
+            case Not(part):
+                low, high = self._bounds(part)
+                return self._count - high, self._count - low
+        column = self._column(node.name)
+        if column is None:
+            return 0, 0
+        low, high = column.bounds(node)
+        return low, min(high, self._count)
+
+    def _evaluate(self, node: Node, start: int) -> BoolArray:
+        """Which of the rows from ``start`` on pass: bool ``[rows - start]``."""
+        size = self._count - start
+        if not start and self._is_sparse(node):
+            result = np.zeros(size, np.bool_)
+            result[self._rows(node)] = True
+            return result
+        match node:
+            case And(parts):
+                return self._all_of(parts, start)
+            case Or(parts):
+                result = np.zeros(size, np.bool_)
                 for part in parts:
                     result |= self._evaluate(part, start)
                 return result
             case Not(part):
                 return ~self._evaluate(part, start)
         column = self._column(node.name)
-        if column is None:
-            return np.zeros(self._count - start, np.bool_)
-        return column.where(node, start, self._count)
+        return np.zeros(size, np.bool_) if column is None else column.where(node, start, self._count)
+
+    def _all_of(self, parts: Sequence[Node], start: int) -> BoolArray:
+        """Which of the rows from ``start`` on pass all ``parts``: the rarest first, and the rest where few are left."""
+        ordered = parts if start else self._rarest_first(parts)
+        result = np.ones(self._count - start, np.bool_)
+        for at, part in enumerate(ordered):
+            if at and np.count_nonzero(result) * _SPARSE < result.size:
+                left = np.flatnonzero(result)
+                result[left] = self._among(And(tuple(ordered[at:])), (left + start).astype(np.int32))
+                return result
+            result &= self._evaluate(part, start)
+        return result
+
+    def _rarest_first(self, parts: Sequence[Node]) -> list[Node]:
+        """``parts``, those that the fewest rows can pass first."""
+        return sorted(parts, key=lambda part: self._bounds(part)[1])
+
+    def _rows(self, node: Node) -> OrdinalArray:
+        """The rows that pass, ascending: int32 ``[n]``."""
+        match node:
+            case And(parts) if parts:
+                first, *others = self._rarest_first(parts)
+                rows = self._rows(first)
+                for part in others:
+                    rows = rows[self._among(part, rows)]
+                return rows
+            case Or(parts):
+                return np.unique(np.concatenate([self._rows(part) for part in parts]))
+            case And():
+                return np.arange(self._count, dtype=np.int32)
+            case Not(part):
+                return np.flatnonzero(~self._evaluate(part, 0)).astype(np.int32)
+        column = self._column(node.name)
+        return np.empty(0, np.int32) if column is None else column.rows(node)
+
+    def _among(self, node: Node, ordinals: OrdinalArray) -> BoolArray:
+        """Which of the rows ``ordinals`` (int32, ascending) pass: bool ``[n]``."""
+        match node:
+            case And(parts):
+                passing = np.ones(ordinals.size, np.bool_)
+                for part in parts:
+                    left = np.flatnonzero(passing)
+                    passing[left] = self._among(part, ordinals[left])
+                return passing
+            case Or(parts):
+                passing = np.zeros(ordinals.size, np.bool_)
+                for part in parts:
+                    left = np.flatnonzero(~passing)
+                    passing[left] = self._among(part, ordinals[left])
+                return passing
+            case Not(part):
+                return ~self._among(part, ordinals)
+        column = self._column(node.name)
+        return np.zeros(ordinals.size, np.bool_) if column is None else column.among(node, ordinals)
 
     def _column(self, name: str) -> Column | None:
         """The column that a filter means by ``name``: the reserved one, where an attribute is named like it."""
         return self._reserved.get(name, self._attributes.get(name))
+
+    def saved_rows(self, item_ids: Sequence[str]) -> list[int]:
+        """The row in the file of each of these items, dead or alive, -1 where there is none."""
+        return self._reserved["item_id"].row_with(item_ids)
+
+    def saved_id(self, ordinal: int) -> str:
+        """The item that a row in the file is of."""
+        (row,) = self._reserved["item_id"].scalars(np.asarray([ordinal], np.int32)).tolist()
+        return str(self._reserved["item_id"].value(row))
 
     def groups(self, ordinals: OrdinalArray) -> NDArray[np.int32]:
         """A number for the group of each row, equal for rows of one group: int32 ``[n]``."""
@@ -350,42 +296,31 @@ class Columns:
 
     def group_count(self, alive: BoolArray) -> int:
         """How many groups the rows in ``alive`` belong to."""
-        groups = self.groups(np.flatnonzero(alive).astype(np.int32))
-        return int(np.count_nonzero(np.bincount(groups, minlength=1)))
+        return int(np.count_nonzero(self._reserved["item_group_id"].counts(alive)))
 
     def kept(self, alive: BoolArray, renumbered: OrdinalArray) -> Columns:
-        """A store of the rows in ``alive`` only.
+        """A store of the rows in ``alive`` only; those in the file stay as they are, and must be in ``alive``.
 
         Args:
             alive: bool ``[rows]``.
             renumbered: int32 ``[rows]``: the new ordinal of each row that is alive.
         """
         columns = Columns()
-        columns._count = int(np.count_nonzero(alive))
+        columns._first, columns._count = self._first, int(np.count_nonzero(alive))
+        if self._first:  # masks of the rows in the file stay as they are, too
+            with self._masks_lock:
+                columns._masks.update((token, mask[: self._first]) for token, mask in self._masks.items())
         columns._reserved = {name: column.kept(alive, renumbered) for name, column in self._reserved.items()}
         kept = {name: column.kept(alive, renumbered) for name, column in self._attributes.items()}
         columns._attributes = {name: column for name, column in kept.items() if not column.empty}
         return columns
 
 
-def _entries(value: AttributeValue) -> Iterable[tuple[int, Any]]:
-    """A value as vocabulary entries."""
-    if isinstance(value, str):
-        return ((_TEXT, value),)
-    if isinstance(value, tuple):
-        return [(_ELEMENT, element) for element in value] or ((_EMPTY_LIST, ()),)
-    return ((_BOOLEAN, value),) if isinstance(value, bool) else ((_NUMBER, float(value)),)
+def _reserved(name: str) -> str:
+    """What the arrays of a reserved column are named."""
+    return f"reserved.{name}"
 
 
-_COMPARE_NUMBERS: Mapping[str, Any] = {
-    "gt": np.greater,
-    "gte": np.greater_equal,
-    "lt": np.less,
-    "lte": np.less_equal,
-}
-_COMPARE_TEXTS: Mapping[str, Callable[[str, str], bool]] = {
-    "gt": str.__gt__,
-    "gte": str.__ge__,
-    "lt": str.__lt__,
-    "lte": str.__le__,
-}
+def _attribute(number: int) -> str:
+    """What the arrays of an attribute's column are named; the attribute's own name may be anything."""
+    return f"attribute.{number}"

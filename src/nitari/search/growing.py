@@ -41,3 +41,45 @@ class Growing(Generic[_Scalar]):
             self._data = data
         self._data[self._size : size] = added
         self._size = size
+
+
+class Layered(Generic[_Scalar]):
+    """An array that never changes, perhaps memory-mapped, and one behind it that grows.
+
+    Args:
+        base: ``[n]`` or ``[n, width]``.
+    """
+
+    def __init__(self, base: NDArray[_Scalar]) -> None:
+        self.base = base
+        self._tail: Growing[_Scalar] = Growing(base.dtype, base.shape[1] if base.ndim == 2 else None)
+
+    def __len__(self) -> int:
+        return len(self.base) + len(self._tail)
+
+    @property
+    def tail(self) -> NDArray[_Scalar]:
+        """What came behind the base."""
+        return self._tail.view
+
+    def extend(self, values: ArrayLike) -> None:
+        """Append ``values`` (``[m]`` or ``[m, width]``)."""
+        self._tail.extend(values)
+
+    def take(self, numbers: NDArray[np.integer[Any]]) -> NDArray[_Scalar]:
+        """The elements ``numbers`` (``[k]``, none negative), copied: ``[k]`` or ``[k, width]``."""
+        first = len(self.base)
+        taken: NDArray[_Scalar]
+        if not first or not len(self._tail):
+            taken = (self.base if first else self.tail)[numbers]
+            return taken
+        taken = np.empty((numbers.size, *self.base.shape[1:]), self.base.dtype)
+        old = numbers < first
+        taken[old] = self.base[numbers[old]]
+        taken[~old] = self.tail[numbers[~old] - first]
+        return taken
+
+    def slice(self, begin: int, end: int) -> NDArray[_Scalar]:
+        """The elements ``begin``..``end``, all of the base or all behind it, without a copy."""
+        first = len(self.base)
+        return self.base[begin:end] if begin < first else self.tail[begin - first : end - first]

@@ -2,97 +2,85 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import count
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nitari.catalog.base import IndexedItem
-from nitari.keymap import ABSENT, KeyMap
+from nitari.keymap import ABSENT
+from nitari.search.arrays import ArrayFile, ArrayWriter
+from nitari.search.changes import ChangeLog
 from nitari.search.columns import Columns, OrdinalArray, Row
 from nitari.search.growing import Growing
+from nitari.search.views import Views
 from nitari.types import BoolArray, Box, Hit, KeyArray
 
-# Fewer dead rows than this are not worth the work of dropping them.
+_FILE = "items.table"
+_MAGIC = "NITARI-T"
+_VERSION = 1
+# Fewer dead rows than this are not worth the work of dropping them, nor fewer than this share of those in the file:
+# whoever remembers where things stand has to look again.
 _DEAD_AT_LEAST = 1024
+_DEAD_SHARE = 1 / 16
 # Views whose row was put together for a hit and is kept: about 1 KB each.
 _SHOWN = 8192
-# Keys in the log of changes: what an index remembers of filters is put right at 0.2 microseconds a key, so beyond this
-# many it is as quick to ask anew.
-_LOGGED = 2**16
 _NUMBERS = count(1)
 _NO_KEYS: KeyArray = np.empty(0, np.int64)
-
-
-class ChangeLog:
-    """Which keys changed at which version, as far back as a bounded number of keys goes."""
-
-    def __init__(self) -> None:
-        self._entries: deque[tuple[int, KeyArray]] = deque()
-        self._size = 0
-        self._begin = 0
-        self.version = 0
-
-    def add(self, keys: KeyArray) -> None:
-        """The next version, at which ``keys`` (int64 ``[n]``) changed."""
-        self.version += 1
-        self._entries.append((self.version, keys))
-        self._size += keys.size
-        while self._size > _LOGGED:
-            self._begin, forgotten = self._entries.popleft()
-            self._size -= forgotten.size
-
-    def since(self, version: int) -> KeyArray | None:
-        """The keys that changed after ``version``, ascending; ``None`` where that is not known any more."""
-        if version < self._begin:
-            return None
-        parts: list[KeyArray] = []
-        for number, keys in reversed(self._entries):
-            if number <= version:
-                break
-            parts.append(keys)
-        return np.unique(np.concatenate([_NO_KEYS, *parts]))
-
-    def copy(self) -> ChangeLog:
-        """One that goes its own way from here."""
-        log = ChangeLog()
-        log._entries, log._size, log._begin, log.version = self._entries.copy(), self._size, self._begin, self.version
-        return log
 
 
 class ItemTable:
     """Items of one collection, append-only inside: a changed item gets new rows, and ``compacted`` drops the dead.
 
-    There is one row an item (its ordinal) with attributes, and below it one row a view with key, image and box. About
-    110 bytes a view and 150 an item, beside the distinct texts themselves.
+    There is one row an item (its ordinal) with attributes, and below it one row a view with key, image and box. A table
+    that was saved is opened by memory map, in milliseconds whatever its size, and shared by all processes that open it;
+    its rows come first and stay as they are, while changes go behind them, into memory. There, it is about 110 bytes a
+    view and 150 an item, beside the distinct texts themselves.
 
     One writer or many readers at a time, as its owner's lock sees to.
+
+    Args:
+        file: A saved table; ``None`` for none. See ``open``.
     """
 
-    def __init__(self) -> None:
-        self.columns = Columns()
-        self._ids: list[str] = []
+    def __init__(self, file: ArrayFile | None = None) -> None:
+        self.columns = Columns(file)
+        saved = self.columns.saved
+        self._views = Views(file, saved)
+        self._ids: list[str] = []  # of the rows that are not in the file
+        self._ordinal_of: dict[str, int] = {}  # of those that are alive
         self._alive: Growing[np.bool_] = Growing(np.bool_)
-        self._ordinal_of: dict[str, int] = {}
-        self._first_view: Growing[np.int64] = Growing(np.int64)  # of each ordinal, and one more at the end
-        self._first_view.extend([0])
-        self._view_of = KeyMap()
-        self._keys: Growing[np.int64] = Growing(np.int64)
-        self._ordinals: Growing[np.int32] = Growing(np.int32)
-        self._boxes: Growing[np.float64] = Growing(np.float64, 4)
-        self._images: list[str] = []
-        self._shown: dict[int, tuple[Row, Box]] = {}
+        self._alive.extend(np.ones(saved, np.bool_))
+        self._count = saved
+        self._shown: dict[int, tuple[Row, str, Box]] = {}
         self._log = ChangeLog()
         self.source = next(_NUMBERS)
         """Whose versions these are: another table's are not comparable, unless it is this one compacted."""
         self.layout = self.source
         """Says for how long ordinals are good: no other table has this one."""
 
+    @classmethod
+    def open(cls, folder: Path) -> ItemTable:
+        """What ``save`` wrote into ``folder``; only its directory is read and checked now.
+
+        Raises:
+            StateError: where it is missing, damaged, or of another version.
+        """
+        return cls(ArrayFile(folder / _FILE, _MAGIC, _VERSION))
+
+    def save(self, folder: Path) -> None:
+        """Write the items, without dead rows, into ``folder``, which exists and has no table in it."""
+        alive = self.alive
+        renumbered = _renumbered(alive)
+        with ArrayWriter(folder / _FILE, _MAGIC, _VERSION) as writer:
+            self.columns.write(writer, alive, renumbered)
+            self._views.write(writer, alive, renumbered)
+
     def __len__(self) -> int:
         """How many items there are."""
-        return len(self._ordinal_of)
+        return self._count
 
     @property
     def alive(self) -> BoolArray:
@@ -113,24 +101,27 @@ class ItemTable:
 
     @property
     def mostly_dead(self) -> bool:
-        """Whether more than half of the rows are dead, and enough of them to be worth ``compacted``."""
-        dead = len(self._ids) - len(self)
-        return dead > len(self) and dead >= _DEAD_AT_LEAST
+        """Whether most rows in memory are dead, and enough of them to be worth ``compacted``."""
+        dead = len(self._ids) - len(self._ordinal_of)
+        return dead > len(self._ordinal_of) and dead >= max(_DEAD_AT_LEAST, _DEAD_SHARE * self.columns.saved)
 
     def replace(self, changed: Mapping[str, IndexedItem | None]) -> KeyArray:
-        """Put items in place of what was there under their ids; ``None`` takes an item out.
+        """Put items in place of what was there under their ids; ``None`` takes an item out. It is the next version.
 
         Returns:
             The keys that stood for one of these items before, and stand for nothing now: int64, ascending.
         """
-        old = [ordinal for item_id in changed if (ordinal := self._ordinal_of.pop(item_id, None)) is not None]
+        old = np.asarray([ordinal for ordinal in self._rows_of_items(list(changed)) if ordinal >= 0], np.int64)
+        old_keys = self._views.keys_of(old)
         self._alive.view[old] = False
-        old_keys = np.concatenate([np.empty(0, np.int64), *(self.keys_of(ordinal) for ordinal in old)])
+        for item_id in changed:
+            self._ordinal_of.pop(item_id, None)
         new = [item for item in changed.values() if item is not None]
         self._append(new)
+        self._count += len(new) - old.size
         new_keys = np.concatenate([_NO_KEYS, *(item.keys for item in new)])
         gone = np.setdiff1d(old_keys, new_keys)
-        self._view_of.drop(gone)
+        self._views.drop(gone)
         self._log.add(np.union1d(old_keys, new_keys))
         return gone
 
@@ -139,36 +130,42 @@ class ItemTable:
         ordinals = self.columns.append(
             [Row(item.item_id, item.group_id, item.title, item.attributes) for item in items]
         )
-        counts = np.asarray([item.keys.size for item in items], np.int64)
-        first = len(self._keys)
         self._ids.extend(item.item_id for item in items)
         self._alive.extend(np.ones(len(items), np.bool_))
         self._ordinal_of.update((item.item_id, ordinal) for item, ordinal in zip(items, ordinals, strict=True))
-        self._first_view.extend(first + np.cumsum(counts))
-        keys = np.concatenate([np.empty(0, np.int64), *(item.keys for item in items)])
-        self._keys.extend(keys)
-        self._ordinals.extend(np.repeat(np.asarray(ordinals, np.int32), counts))
-        boxes = [(box.x1, box.y1, box.x2, box.y2) for item in items for box in item.boxes]
-        self._boxes.extend(np.asarray(boxes, np.float64).reshape(-1, 4))
-        self._images.extend(image for item in items for image in item.images)
-        self._view_of.put(keys, np.arange(first, first + keys.size))
+        self._views.append(items, ordinals)
+
+    def _rows_of_items(self, item_ids: Sequence[str]) -> list[int]:
+        """The ordinal of each item, -1 where it is not there."""
+        rows = [self._ordinal_of.get(item_id, -1) for item_id in item_ids]
+        if self.columns.saved:
+            asked = [at for at, row in enumerate(rows) if row < 0]
+            found = self.columns.saved_rows([item_ids[at] for at in asked])
+            for at, row in zip(asked, found, strict=True):
+                rows[at] = row if row >= 0 and self.alive[row] else -1
+        return rows
 
     def ordinal(self, item_id: str) -> int | None:
         """The ordinal of an item; ``None`` where it is not there."""
-        return self._ordinal_of.get(item_id)
+        (row,) = self._rows_of_items((item_id,))
+        return row if row >= 0 else None
 
     def item_id(self, ordinal: int) -> str:
         """The item that an ordinal stands for."""
-        return self._ids[ordinal]
+        saved = self.columns.saved
+        return self.columns.saved_id(ordinal) if ordinal < saved else self._ids[ordinal - saved]
 
     def keys_of(self, ordinal: int) -> KeyArray:
         """The keys of an item, in the order of its photos: int64 ``[n]``, not to be written to."""
-        begin, end = self._first_view.view[ordinal : ordinal + 2].tolist()
-        return self._keys.view[begin:end]
+        return self._views.keys_of_one(ordinal)
+
+    def keys_of_all(self, ordinals: OrdinalArray) -> KeyArray:
+        """The keys of many items, one item behind the other: int64 ``[n]``."""
+        return self._views.keys_of(ordinals)
 
     def views(self, keys: KeyArray) -> NDArray[np.int64]:
         """The view of each of ``keys``, -1 where a key stands for nothing: int64 ``[n]``."""
-        return self._view_of.find(keys)
+        return self._views.find(keys)
 
     def known(self, keys: KeyArray) -> BoolArray:
         """Which of ``keys`` stand for an item: bool ``[n]``."""
@@ -177,28 +174,27 @@ class ItemTable:
 
     def ordinals(self, views: NDArray[np.int64]) -> OrdinalArray:
         """The item that each of ``views`` belongs to: int32 ``[n]``."""
-        return self._ordinals.view[views]
+        return self._views.ordinals(views)
 
     def keys(self) -> KeyArray:
         """All keys that stand for an item, in no order: int64 ``[n]``."""
-        keys = self._keys.view
-        return keys[self.alive[self._ordinals.view]]
+        return self._views.keys(self.alive)
 
     def hits(self, views: NDArray[np.int64], scores: Sequence[float]) -> tuple[Hit, ...]:
         """What to show of the items that ``views`` belong to, in their order. Attributes are not to be written to."""
         hits = []
-        for view, score, (row, box) in zip(views.tolist(), scores, self._rows_of(views), strict=True):
-            hits.append(Hit(row.item_id, row.group_id, score, self._images[view], box, row.title, row.attributes))
+        for score, (row, image, box) in zip(scores, self._rows_of(views), strict=True):
+            hits.append(Hit(row.item_id, row.group_id, score, image, box, row.title, row.attributes))
         return tuple(hits)
 
-    def _rows_of(self, views: NDArray[np.int64]) -> list[tuple[Row, Box]]:
-        """The rows and boxes of ``views``, which never change; those that were shown lately are at hand."""
+    def _rows_of(self, views: NDArray[np.int64]) -> list[tuple[Row, str, Box]]:
+        """The rows, images and boxes of ``views``, which never change; those that were shown lately are at hand."""
         shown = [self._shown.get(view) for view in views.tolist()]
         missing = [at for at, known in enumerate(shown) if known is None]
         if missing:
             new = views[missing]
-            boxes = [Box(*box) for box in self._boxes.view[new].tolist()]
-            made = list(zip(self.columns.rows(self.ordinals(new)), boxes, strict=True))
+            rows = self.columns.rows(self.ordinals(new))
+            made = list(zip(rows, self._views.images(new), self._views.boxes(new), strict=True))
             if len(self._shown) + len(made) > _SHOWN:
                 self._shown.clear()
             self._shown.update(zip(new.tolist(), made, strict=True))
@@ -207,21 +203,24 @@ class ItemTable:
         return [known for known in shown if known is not None]
 
     def compacted(self) -> ItemTable:
-        """A table of the same items without dead rows; this one stays as it is."""
+        """A table of the same items without dead rows, but for those in the file; this one stays as it is."""
+        saved = self.columns.saved
         alive = self.alive.copy()
-        renumbered = (np.cumsum(alive) - 1).astype(np.int32)
-        views = np.flatnonzero(alive[self._ordinals.view])
+        alive[:saved] = True
+        renumbered = _renumbered(alive)
         table = ItemTable()
         table.source, table._log = self.source, self._log.copy()
         table.columns = self.columns.kept(alive, renumbered)
-        kept = np.flatnonzero(alive)
-        table._ids = [self._ids[ordinal] for ordinal in kept.tolist()]
-        table._alive.extend(np.ones(kept.size, np.bool_))
-        table._ordinal_of = {item_id: ordinal for ordinal, item_id in enumerate(table._ids)}
-        table._first_view.extend(np.cumsum(np.diff(self._first_view.view)[kept]))
-        table._keys.extend(self._keys.view[views])
-        table._ordinals.extend(renumbered[self._ordinals.view[views]])
-        table._boxes.extend(self._boxes.view[views])
-        table._images = [self._images[view] for view in views.tolist()]
-        table._view_of.put(table._keys.view, np.arange(views.size))
+        table._views = self._views.kept(alive, renumbered)
+        own = np.flatnonzero(alive[saved:])
+        table._ids = [self._ids[row] for row in own.tolist()]
+        table._ordinal_of = {item_id: saved + row for row, item_id in enumerate(table._ids)}
+        table._alive.extend(self.alive[:saved])
+        table._alive.extend(np.ones(own.size, np.bool_))
+        table._count = self._count
         return table
+
+
+def _renumbered(alive: BoolArray) -> OrdinalArray:
+    """The new ordinal of each row that is alive: int32 ``[rows]``."""
+    return (np.cumsum(alive) - 1).astype(np.int32)

@@ -7,7 +7,7 @@ import pytest
 
 from nitari.catalog.base import IndexedItem
 from nitari.index.masks import MaskCache, SlotArray
-from nitari.search import items as items_module
+from nitari.search import changes as changes_module
 from nitari.search.allowed import AllowedKeys
 from nitari.search.filters import parse_filter
 from nitari.search.items import ItemTable
@@ -57,7 +57,7 @@ def test_edits_change_the_version_and_name_the_keys() -> None:
 
 def test_the_log_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of versions too long ago it is not known what changed."""
-    monkeypatch.setattr(items_module, "_LOGGED", 3)
+    monkeypatch.setattr(changes_module, "_LOGGED", 3)
     table = _table()
     since = table.version
     for key in range(10, 14):
