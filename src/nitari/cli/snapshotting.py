@@ -24,6 +24,7 @@ from nitari.wiring import open_snapshots
 
 # Problems that are printed one by one; all of them are in --json.
 _SHOWN = 50
+_UNITS = ((30, "GiB"), (20, "MiB"), (10, "KiB"))
 _url = click.argument("url", required=False)
 
 
@@ -289,7 +290,11 @@ def _print_problem(problem: Problem) -> None:
 
 
 def _size(count: int) -> str:
-    return f"{count / 2**20:,.1f} MiB"
+    """Bytes as people write them."""
+    if count < 2**10:
+        return f"{count} B"
+    size, unit = next((count / 2**power, unit) for power, unit in _UNITS if count >= 2**power)
+    return f"{size:,.1f} {unit}"
 
 
 @contextmanager

@@ -70,7 +70,7 @@ class Storage:
         self._files = files
         self._root = root.rstrip("/")
         self._is_local = isinstance(files, LocalFileSystem)
-        self._secret = match[0] if (match := _USER.search(url)) else None
+        self._url = url
         self.url = shown(url)
 
     @classmethod
@@ -97,6 +97,10 @@ class Storage:
                 remedy="give a folder, s3://BUCKET/PREFIX, or another URL that fsspec knows",
                 code="snapshot-url",
             ) from exc
+        except Exception as exc:  # some connect at once, each with its own kinds of errors
+            raise _failed(url, "connect", exc) from exc
+        if isinstance(files, LocalFileSystem):
+            url = root
         return cls(files, root, url)
 
     def read(self, name: str) -> bytes | None:
@@ -174,12 +178,15 @@ class Storage:
         except NitariError:
             raise
         except Exception as exc:
-            reason = str(exc) or type(exc).__name__
-            if self._secret:
-                reason = reason.replace(self._secret, "***@")
-            raise DependencyError(
-                f"{self.url}: cannot {what}: {reason}", remedy=_remedy(exc), code="snapshot-storage"
-            ) from exc
+            raise _failed(self._url, what, exc) from exc
+
+
+def _failed(url: str, what: str, exc: Exception) -> DependencyError:
+    """Ours for a file system's exception, without the user and password that it may repeat."""
+    reason = str(exc) or type(exc).__name__
+    for secret in _USER.findall(url):
+        reason = reason.replace(secret, "***@")
+    return DependencyError(f"{shown(url)}: cannot {what}: {reason}", remedy=_remedy(exc), code="snapshot-storage")
 
 
 def _remedy(exc: Exception) -> str:
