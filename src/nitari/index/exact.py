@@ -11,7 +11,6 @@ from nitari.index.base import Allowed, Step
 from nitari.index.checks import check_keys
 from nitari.index.resident import ResidentIndex
 from nitari.index.rows import RowStore
-from nitari.index.scan import scan
 from nitari.index.seal import check_seal, write_seal
 from nitari.types import FloatArray, KeyArray, Matches
 
@@ -66,7 +65,7 @@ class ExactIndex(ResidentIndex):
             UsageError: where shapes, dtypes, norms, ``k`` or the radius are wrong.
         """
         mask = self._mask(vectors, k, allowed, max_distance)
-        return scan(self._store, vectors, k, mask=mask, max_distance=max_distance)
+        return self._scan(vectors, k, mask, max_distance, trace, "every allowed row is compared")
 
     def save(self, folder: Path) -> None:
         """Write everything into ``folder`` (which exists and is empty); the caller publishes it atomically."""

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from time import perf_counter
+
 import numpy as np
 
-from nitari.index.base import Allowed
+from nitari.index.base import Allowed, How, Step
 from nitari.index.checks import check_dim, check_keys, check_pairs, check_query, check_vectors
 from nitari.index.masks import Mask, MaskCache
 from nitari.index.rows import RowStore
-from nitari.types import FloatArray, KeyArray
+from nitari.index.scan import scan
+from nitari.types import FloatArray, KeyArray, Matches
+
+PART = "all"
+"""What an index without segments calls its one part in a trace."""
 
 
 class ResidentIndex:
@@ -59,3 +66,29 @@ class ResidentIndex:
         check_vectors(vectors, self.dim)
         check_query(k, max_distance)
         return None if allowed is None else self._masks.get(allowed, self._store.keys, self._store.slots)
+
+    def _scan(
+        self,
+        vectors: FloatArray,
+        k: int,
+        mask: Mask | None,
+        max_distance: float | None,
+        trace: list[Step] | None,
+        reason: str,
+    ) -> Sequence[Matches]:
+        """Compare every allowed row, and say so and why."""
+        began = perf_counter()
+        answers = scan(self._store, vectors, k, mask=mask, max_distance=max_distance)
+        if trace is not None:
+            how: How = "scan" if mask is None else "gather"
+            ms = (perf_counter() - began) * 1e3 / max(1, len(vectors))
+            compared = len(self._store) if mask is None else mask.count
+            trace += [self._step(mask, how, reason, 0, compared, ms) for _ in answers]
+        return answers
+
+    def _step(self, mask: Mask | None, how: How, reason: str, probes: int, compared: int, ms: float) -> Step:
+        """What was done for one query."""
+        permitted = len(self._store) if mask is None else mask.count
+        if not permitted:
+            how, reason = "empty", "nothing is allowed" if len(self._store) else "there are no rows"
+        return Step(PART, len(self._store), permitted, how, reason, probes, compared, ms)

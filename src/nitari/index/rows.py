@@ -26,11 +26,13 @@ class Removal:
     Args:
         vacated: Slots whose former row is no longer there (removed, or moved away), ascending.
         filled: Slots that now hold a row moved from elsewhere, a subset of ``vacated`` below the new count.
+        movers: Where the rows at ``filled`` stood before, in their order.
         count: How many rows were removed.
     """
 
     vacated: KeyArray
     filled: KeyArray
+    movers: KeyArray
     count: int
 
 
@@ -104,7 +106,7 @@ class RowStore:
         holes = np.sort(slots[slots != ABSENT])
         count = self._count - holes.size
         if not holes.size:
-            return Removal(holes, holes, 0)
+            return Removal(holes, holes, holes, 0)
         self._map.drop(self._keys[holes])
         movers = np.setdiff1d(np.arange(count, self._count), holes, assume_unique=True)
         targets = holes[holes < count]
@@ -113,7 +115,7 @@ class RowStore:
         self._map.put(self._keys[targets], targets)
         self._count = count
         del self._blocks[(count + self.step - 1) >> self._shift :]
-        return Removal(np.union1d(holes, movers), targets, int(holes.size))
+        return Removal(np.union1d(holes, movers), targets, movers, int(holes.size))
 
     def rows(self, slots: KeyArray) -> FloatArray:
         """The rows at ``slots``, copied: float32 ``[n, dim]``."""
@@ -124,6 +126,13 @@ class RowStore:
         for number, block in enumerate(self._blocks):
             start = number << self._shift
             yield start, block[: self._count - start].astype(np.float32, copy=False)
+
+    def copied(self, dtype: type[np.float32 | np.float16]) -> RowStore:
+        """The same rows kept as another type."""
+        copy = RowStore(self.dim, dtype)
+        for start, block in self.scan():
+            copy.put(self.keys[start : start + len(block)], block)
+        return copy
 
     def save(self, folder: Path) -> None:
         """Write keys and rows as ``.npy`` files."""

@@ -119,6 +119,20 @@ def test_growth_builds_anew_and_keeps_recall() -> None:
     assert np.mean([np.isin(b.keys, a.keys).mean() for a, b in pairs]) >= 0.97
 
 
+def test_what_is_added_after_a_removal_is_found() -> None:
+    """Codes are written into places where removed ones stood: nothing of these remains."""
+    vectors, _ = clustered_units(4000, 32, clusters=40)
+    keys = np.arange(4000, dtype=np.int64)
+    index = FaissIndex(32, train_at=1000, scan_numbers=0)
+    index.add(keys, vectors)
+    for _ in range(3):
+        index.remove(keys[:300])
+        index.add(keys[:300], vectors[:300])
+    index.add(keys[300:400], vectors[300:400])  # replaced, by the same
+    found = index.query(vectors[:400], 1)
+    assert np.mean([one.keys[0] == key for one, key in zip(found, keys, strict=False)]) >= 0.99
+
+
 def test_shrinking_becomes_exact_again() -> None:
     """With few rows left the codes are dropped, and nothing is lost."""
     vectors, _ = clustered_units(2000, 16, clusters=20)
