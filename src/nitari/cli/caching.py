@@ -31,7 +31,7 @@ def cache_group() -> None:
 @json_option
 @click.pass_obj
 def show_command(context: CommandContext, /, *, as_json: bool) -> int:
-    """Show how much originals, thumbnails, index snapshots and query photos take on disk."""
+    """Show how much originals, thumbnails, indexes and query photos take on disk."""
     home = context.settings().home
     found = {name: usage(home / name) for name in _KEPT}
     if as_json:

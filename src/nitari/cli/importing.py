@@ -10,8 +10,11 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from nitari.cli.output import CommandContext, err, is_terminal, json_option, print_json
+from nitari.errors import NitariError
+from nitari.indexes import maintain_once
 from nitari.ingest.worker import ImportReport
-from nitari.wiring import open_feed, open_ingester
+from nitari.settings import Settings
+from nitari.wiring import open_catalog, open_feed, open_ingester
 
 
 @click.command("import")
@@ -56,7 +59,21 @@ def import_command(
         print_json(asdict(report))
     else:
         _summarize(report)
+    if settings.index.maintain:
+        _maintain(settings)
     return 3 if report.rejections else 0
+
+
+def _maintain(settings: Settings) -> None:
+    """Bring the index on disk up to date, so that what searches next need not read every vector.
+
+    What is imported is imported: a full disk is no reason to say that it is not.
+    """
+    try:
+        with open_catalog(settings) as catalog:
+            maintain_once(settings, catalog)
+    except NitariError as exc:
+        err.print(f"the index on disk is not up to date: {exc.message}")
 
 
 @contextmanager

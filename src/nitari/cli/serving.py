@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import webbrowser
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -14,7 +15,10 @@ import click
 from nitari.cli.logs import log_to_stderr
 from nitari.cli.output import CommandContext
 from nitari.errors import ConfigurationError
+from nitari.indexes import is_large, maintainer_command
+from nitari.search.searcher import Searcher
 from nitari.server.app import create_app
+from nitari.server.child import Child
 from nitari.server.listen import serve
 from nitari.server.services import ServerConfig
 from nitari.settings import ServerSettings, Settings
@@ -79,8 +83,21 @@ def serve_command(context: CommandContext, /, *, opens: bool, **options: Any) ->
             if opens:  # on a thread: some browsers keep their caller waiting
                 Thread(target=webbrowser.open, args=(page,), daemon=True).start()
 
-        serve(app, host=settings.server.host, port=settings.server.port, announce=announce)
+        with ExitStack() as stack:
+            if settings.index.maintain and settings.index.engine == "auto":
+                stack.enter_context(_maintainer(settings, services.searcher))
+            serve(app, host=settings.server.host, port=settings.server.port, announce=announce)
     return 0
+
+
+def _maintainer(settings: Settings, searcher: Searcher) -> Child:
+    """The process that keeps the index on disk, once the catalog is large enough for one."""
+
+    def is_wanted() -> bool:
+        stats = searcher.stats()
+        return is_large(settings, stats.keys, stats.dim)
+
+    return Child(maintainer_command(settings), is_wanted=is_wanted)
 
 
 def server_config(settings: Settings) -> ServerConfig:

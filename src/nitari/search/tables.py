@@ -59,7 +59,7 @@ def save_table(catalog: Catalog, collection: str, last: Path | None, seq: int, f
         StateError: the last table is of no use.
     """
     table, at = open_table(catalog, collection, None) if last is None else _from_saved(catalog, collection, last, seq)
-    table.compacted().save(folder)
+    table.save(folder)
     return at
 
 
