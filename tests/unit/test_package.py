@@ -13,7 +13,7 @@ import pytest
 import nitari
 
 ROOT = Path(nitari.__file__).parent
-HEAVY = ("onnxruntime", "onnx", "faiss", "sqlalchemy", "fastapi", "PIL", "httpx", "pydantic", "rich")
+HEAVY = ("onnxruntime", "onnx", "faiss", "ngtpy", "sqlalchemy", "fastapi", "PIL", "httpx", "pydantic", "rich")
 CPU_BUDGET_S = 0.2
 
 LEAVES = {"nitari", "nitari.types", "nitari.errors", "nitari.keymap", "nitari.disk"}
@@ -56,6 +56,8 @@ LIBRARY_HOMES: dict[str, set[str]] = {
     "httpcore": {"images/network.py"},
     "onnxruntime": {"runtimes/onnx.py"},
     "faiss": {"index/faiss.py"},
+    "ngtpy": {"index/ngt_graph.py"},
+    "threadpoolctl": {"index/ngt_graph.py"},
     "ir_measures": {"evaluate/measures.py"},
     "python_multipart": {"server/body.py"},
     "uvicorn": {"server/listen.py"},
