@@ -18,20 +18,19 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import harness
 import photos
+from environments import environment, python_of, reason
 from nitari.settings import load_settings
 from nitari.wiring import open_store
 
 HERE = Path(__file__).resolve().parent
 CARD = "mobilenet-v2"
 CORES = 2
-INSTALL_S = 600
 PHASE_S = 900
 # Without its dependencies, because torchvision would bring the CUDA build of torch.
 TORCH = ("torch==2.13.0", "--no-deps torchvision==0.28.0")
@@ -126,7 +125,7 @@ class Stage:
             command, env=environment, cwd=self.work, capture_output=True, text=True, timeout=PHASE_S, check=False
         )
         if done.returncode:
-            raise RuntimeError(f"{phase}: {_reason(done.stderr or done.stdout)}")
+            raise RuntimeError(f"{phase}: {reason(done.stderr or done.stdout)}")
         figures: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
         return figures
 
@@ -181,31 +180,9 @@ def _peer(name: str, work: Path) -> Contestant:
     """A peer in its environment, made now if it is not there; a failure to make it is noted, not raised."""
     peer = PEERS[name]
     folder = work / "venvs" / name
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    contestant = Contestant(name, python, HERE / "peers" / peer.script, note=peer.note)
-    ready = folder / "ready"
-    if ready.exists():
-        return contestant
-    venv.create(folder, with_pip=True, clear=True)
-    for requirement in peer.requirements:
-        command = [str(python), "-m", "pip", "install", "--quiet", *requirement.split()]
-        try:
-            subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_S, check=True)
-        except subprocess.TimeoutExpired:
-            contestant.failed = f"pip install {requirement}: not done after {INSTALL_S} s"
-            return contestant
-        except subprocess.CalledProcessError as exc:
-            contestant.failed = f"pip install {requirement}: {_reason(exc.stderr)}"
-            return contestant
-    ready.touch()
+    contestant = Contestant(name, python_of(folder), HERE / "peers" / peer.script, note=peer.note)
+    contestant.failed = environment(folder, peer.requirements)
     return contestant
-
-
-def _reason(output: str) -> str:
-    """The line of a traceback that says what is wrong."""
-    lines = [line.strip() for line in output.strip().splitlines() if line.strip()]
-    errors = [line for line in lines if "Error" in line.split(" ")[0] or line.startswith("ERROR")]
-    return (errors or lines or ["no output"])[-1][:300]
 
 
 def _summary(contestant: Contestant) -> dict[str, Any]:

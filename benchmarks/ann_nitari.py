@@ -1,0 +1,200 @@
+"""Nitari's own index under test: ``segments`` (the default), ``ivf`` (its engine alone), ``faiss``, ``exact``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import ann_protocol as ann
+from nitari.index.base import VectorIndex
+from nitari.index.calibrate import LEVELS, calibrate_searcher
+from nitari.index.exact import ExactIndex
+from nitari.index.segments.engine import Searcher
+from nitari.index.segments.ivf import IvfEngine
+from nitari.index.segments.policy import Policy
+from nitari.index.segments.sealed import SealedSegment, write_segment
+from nitari.index.segments.segmented import RECALL_TARGET, SegmentedIndex
+from nitari.types import BoolArray, KeyArray
+
+_TOKENS = count()
+ENGINES = {"ivf": IvfEngine()}
+
+
+class HasTags:
+    """A filter as search makes it: evaluated over columns, by key. Each one made is a new filter."""
+
+    def __init__(self, columns: Sequence[BoolArray]) -> None:
+        self._columns = columns
+        self.token = f"filter-{next(_TOKENS)}"
+        self.version = 0
+
+    def changed(self, since: int) -> KeyArray | None:
+        """Nothing ever does."""
+        return np.empty(0, np.int64)
+
+    def mask(self, keys: KeyArray) -> BoolArray:
+        """Which of ``keys`` pass. Inserted rows have no tags."""
+        known = keys < len(self._columns[0])
+        inside = keys if known.all() else np.where(known, keys, 0)
+        mask = self._columns[0][inside]
+        for column in self._columns[1:]:
+            mask &= column[inside]
+        return mask & known
+
+
+class Segments(ann.System):
+    """What searches a collection: one sealed segment as the maintainer writes it, a live one, and the planner."""
+
+    filters = "inside"
+
+    def build(self, data: ann.DataSet, state: Path) -> None:
+        """Write a segment: rows, lists, codes, checksums, and the effort that each recall needs."""
+        folder = state / "segment"
+        folder.mkdir()
+        engine = IvfEngine() if data.count >= Policy().engine_rows else None
+        write_segment(folder, data.blocks(), dim=data.dim, engine=engine, calibrate=calibrate_searcher)
+
+    def open(self, data: ann.DataSet, state: Path) -> None:
+        """Map the segment; one index a promise of recall, each opened at its first use."""
+        self._dim, self._folder = data.dim, state / "segment"
+        self._indexes: dict[float, SegmentedIndex] = {}
+        self._current = self._index(RECALL_TARGET)
+        self._columns = {tag: data.column(tag) for tag in data.tags}
+
+    def ladders(self, data: ann.DataSet, filter_name: str | None) -> list[list[ann.Setting]]:
+        """By promised recall: one for each level that a segment is measured for, see ``calibrate.level_for``."""
+        return [[{"recall_target": round(1 - 4 * (1 - level), 4)} for level in LEVELS]]
+
+    def searcher(self, setting: ann.Setting, k: int, wanted: Sequence[str]) -> ann.Ask:
+        """With a filter that was never asked before."""
+        index = self._current = self._index(setting["recall_target"])
+        allowed: Any = HasTags([self._columns[tag] for tag in wanted]) if wanted else None
+
+        def ask(vector: ann.Array) -> NDArray[Any]:
+            return index.query(vector[np.newaxis], k, allowed=allowed)[0].keys
+
+        return ask
+
+    def insert(self, keys: NDArray[Any], vectors: ann.Array) -> None:
+        """Searchable when it returns."""
+        self._current.add(keys, np.ascontiguousarray(vectors))
+
+    def delete(self, keys: NDArray[Any]) -> None:
+        """Gone when it returns."""
+        self._current.remove(keys)
+
+    def close(self) -> None:
+        """Let go of files and memory."""
+        for index in getattr(self, "_indexes", {}).values():
+            index.close()
+
+    def _index(self, recall_target: float) -> SegmentedIndex:
+        if recall_target not in self._indexes:
+            index = SegmentedIndex(self._dim, recall_target=recall_target)
+            segment = SealedSegment.open(self._folder, dim=self._dim, engines=ENGINES)
+            index.swap(index.prepare([segment], lambda keys: np.ones(keys.size, np.bool_)))
+            self._indexes[recall_target] = index
+        return self._indexes[recall_target]
+
+
+class Engine(Segments):
+    """The sealed segment's engine alone, without live segment, planner and promise: what it can do at any effort."""
+
+    filters = "bitmap given"
+    edits = False
+
+    def open(self, data: ann.DataSet, state: Path) -> None:
+        """Map the segment."""
+        self._segment = SealedSegment.open(state / "segment", dim=data.dim, engines=ENGINES)
+        # By slot, as whoever keeps a bitmap for it would.
+        self._columns = {tag: data.column(tag)[self._segment.keys] for tag in data.tags}
+        if self._segment.searcher is None:
+            raise ValueError(f"a segment of {data.count} rows has no engine")
+        self._searcher: Searcher = self._segment.searcher
+
+    def ladders(self, data: ann.DataSet, filter_name: str | None) -> list[list[ann.Setting]]:
+        """By lists, at several numbers of candidates."""
+        lists = self._searcher.lists
+        return [
+            [{"probes": probes, "candidates": candidates} for probes in ann.steps(1, lists, 1.2)]
+            for candidates in (20, 40, 80, 160, 320)
+        ]
+
+    def searcher(self, setting: ann.Setting, k: int, wanted: Sequence[str]) -> ann.Ask:
+        """The bitmap is made here."""
+        nearest, keys, bits = self._searcher.nearest, self._segment.keys, None
+        if wanted:
+            mask = self._columns[wanted[0]]
+            for tag in wanted[1:]:
+                mask = mask & self._columns[tag]
+            bits = np.packbits(mask, bitorder="little")
+
+        def ask(vector: ann.Array) -> NDArray[Any]:
+            return keys[nearest(vector, k, probes=setting["probes"], candidates=setting["candidates"], bits=bits).slots]
+
+        return ask
+
+    def close(self) -> None:
+        """Let go of the segment."""
+        if hasattr(self, "_segment"):
+            self._segment.close()
+
+
+class Resident(Segments):
+    """An index that is held in memory: ``exact``, ``faiss``.
+
+    Args:
+        make: From the width of a vector to the empty index.
+    """
+
+    def __init__(self, make: Callable[[int], VectorIndex]) -> None:
+        self._make = make
+
+    def build(self, data: ann.DataSet, state: Path) -> None:
+        """Insert all rows, write a folder."""
+        index = self._make(data.dim)
+        for keys, rows in data.blocks():
+            index.add(keys, rows)
+        index.save(state)
+        index.close()
+
+    def open(self, data: ann.DataSet, state: Path) -> None:
+        """Read the folder."""
+        self._kept = self._make(data.dim)
+        self._kept.load(state)
+        self._columns = {tag: data.column(tag) for tag in data.tags}
+
+    def ladders(self, data: ann.DataSet, filter_name: str | None) -> list[list[ann.Setting]]:
+        """These engines hold one recall."""
+        return [[{"recall_target": RECALL_TARGET}]]
+
+    def close(self) -> None:
+        """Let go of memory."""
+        if hasattr(self, "_kept"):
+            self._kept.close()
+
+    def _index(self, recall_target: float) -> VectorIndex:  # type: ignore[override]  # the same port
+        return self._kept
+
+
+def _faiss() -> ann.System:
+    from nitari.index.faiss import FaissIndex
+
+    return Resident(FaissIndex)
+
+
+SYSTEMS: dict[str, Callable[[], ann.System]] = {
+    "segments": Segments,
+    "ivf": Engine,
+    "faiss": _faiss,
+    "exact": lambda: Resident(ExactIndex),
+}
+
+if __name__ == "__main__":
+    ann.serve(SYSTEMS[sys.argv.pop()]())
