@@ -191,7 +191,8 @@ class ImagePut:
         digest: SHA-256 of the original, hex.
         etag: Validator for a conditional re-fetch.
         last_modified: Validator for a conditional re-fetch.
-        features: New features; ``None`` keeps those stored for this item and link (whose digest must be this one).
+        features: New features; ``None`` keeps those stored for this item and link (whose digest must be this one), or
+            the lack of any.
         other_features: New features in further collections, by name. They never replace any that are stored for this
             item, link and digest, which stay in collections that are not named here, too.
     """
@@ -301,12 +302,13 @@ Edit = ItemPut | ItemDelete | ItemRejections
 
 @dataclass(frozen=True, slots=True)
 class KnownImage:
-    """What the plan needs to know of a stored photo."""
+    """What the plan needs to know of a stored photo; ``extracted`` is whether it has features in the collection."""
 
     link: str
     digest: str
     etag: str | None
     last_modified: str | None
+    extracted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -527,7 +529,7 @@ class Catalog(Recoverable, Protocol):
         ...
 
     def known(self, item_ids: Sequence[str], *, collection: str) -> Mapping[str, KnownItem]:
-        """What is stored of these items, those that have vectors in ``collection``; absent ones are left out."""
+        """What is stored of these items, by id; absent ones are left out."""
         ...
 
     def get(self, item_id: str) -> StoredItem | None:

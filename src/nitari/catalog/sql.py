@@ -327,11 +327,11 @@ class SqlCatalog(SqlRecovery):
     # Items
 
     def known(self, item_ids: Sequence[str], *, collection: str) -> Mapping[str, KnownItem]:
-        """What is stored of these items, those of which every photo has vectors in ``collection``."""
+        """What is stored of these items, by id; absent ones are left out."""
         number = self._collection(collection).number
         with self._database.read() as connection:
             stored = stored_items(connection, item_ids, number)
-        return {item_id: _known(row) for item_id, row in stored.items() if all(i.extracted for i in row.images)}
+        return {item_id: _known(row) for item_id, row in stored.items()}
 
     def get(self, item_id: str) -> StoredItem | None:
         """One item, whole; its regions are those of the default collection, else of the one registered last."""
@@ -515,7 +515,7 @@ class SqlCatalog(SqlRecovery):
 
 
 def _known(row: ItemRow) -> KnownItem:
-    images = tuple(KnownImage(image.link, image.digest, image.etag, image.last_modified) for image in row.images)
+    images = tuple(KnownImage(i.link, i.digest, i.etag, i.last_modified, i.extracted) for i in row.images)
     return KnownItem(row.fields.item_id, row.fields.feed_id, row.row_digest, images)
 
 

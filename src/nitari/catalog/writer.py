@@ -176,8 +176,17 @@ class Writer:
         if image.features is None:
             if kept is not None:
                 return ImagePlan(image, row, None, kept)
-            rows = self._reused(put, image)
-            return ImagePlan(image, row, rows, rows)
+            rows = self._reused(image)
+            if rows is not None:
+                return ImagePlan(image, row, rows, rows)
+            if row is not None:  # it lacks features as before, and is not lost to other collections
+                return ImagePlan(image, row, None, row)
+            raise StateError(
+                f"item {put.item.item_id!r}, image {image.link!r}: no photo with digest {image.digest[:16]} "
+                f"has features in collection {self._collection.name!r} (any more)",
+                remedy="extract the photo and put the item with its features",
+                code="no-features",
+            )
         rows = encode_features(image.features, self._collection.dim)
         self._features_seen[image.digest] = rows
         # A run that was killed after its commit sends the same again: its keys stay.
@@ -203,18 +212,13 @@ class Writer:
             self._others[name] = find_collection(self._connection, name)
         return self._others[name]
 
-    def _reused(self, put: ItemPut, image: ImagePut) -> FeatureRows:
-        """Features of another photo with the same bytes: of this very batch, or stored."""
+    def _reused(self, image: ImagePut) -> FeatureRows | None:
+        """Features of another photo with the same bytes: of this very batch, or stored; ``None`` if there are none."""
         rows = self._features_seen.get(image.digest)
         if rows is None:
             other = image_with_digest(self._connection, image.digest, self._collection.number)
             if other is None:
-                raise StateError(
-                    f"item {put.item.item_id!r}, image {image.link!r}: no photo with digest {image.digest[:16]} "
-                    f"has features in collection {self._collection.name!r} (any more)",
-                    remedy="extract the photo and put the item with its features",
-                    code="no-features",
-                )
+                return None
             rows = stored_features(self._connection, other, self._collection.number)
             self._features_seen[image.digest] = rows
         return rows

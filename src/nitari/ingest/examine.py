@@ -69,7 +69,7 @@ class Examiner:
             at_once: Photos of this item fetched at a time.
         """
         before = {image.link: image for image in known.images} if known else {}
-        kept = {} if refetch else before
+        kept = {} if refetch else {link: image for link, image in before.items() if image.extracted}
         wanted = [link for link in item.image_links if link not in kept]
         if at_once > 1 and len(wanted) > 1:
             with ThreadPoolExecutor(min(at_once, len(wanted)), thread_name_prefix="nitari-photo") as pool:
@@ -81,7 +81,9 @@ class Examiner:
         return plan_item(item, feed_id=feed_id, location=location, known=known, photos=photos)
 
     def _look(self, link: str, old: KnownImage | None, source: ImageSource) -> Usable | Unusable:
-        validators = Validators(old.etag, old.last_modified) if old else None
+        # Without features it is fetched whole: what has not changed must be extracted all the same.
+        complete = old is not None and old.extracted
+        validators = Validators(old.etag, old.last_modified) if old is not None and complete else None
         try:
             original = source.fetch(link, known=validators)
             if isinstance(original, NotModified):
@@ -90,7 +92,7 @@ class Examiner:
                 return _same(old)
             fresh = original.validators
             seen = ImagePut(link, original.digest, fresh.etag, fresh.last_modified)
-            if old is not None and old.digest == original.digest:
+            if complete and old is not None and old.digest == original.digest:
                 return Usable(seen)
             features = self._features(self._extractor, original.data, original.digest)
         except DataError as error:

@@ -103,10 +103,11 @@ def plan_item(
         old = before.get(photo.link)
         if old is not None:
             images.append(_keep(old))
-        rejections.append(_reject(item, photo, location, kept=old is not None))
+        rejections.append(_reject(item, photo, location, kept=old is not None and old.extracted))
     if not images and known is not None:
         images = [_keep(image) for image in known.images]
-        rejections = [replace(rejection, kept=True) for rejection in rejections]
+        searchable = any(image.extracted for image in known.images)
+        rejections = [replace(rejection, kept=searchable) for rejection in rejections]
     if not images:
         return ItemPlan(Outcome.REJECTED, None, tuple(rejections))
     put = ItemPut(item, feed_id, digest_row(item), tuple(images))
@@ -171,6 +172,8 @@ def _reject(item: Item, photo: Unusable, location: str | None, *, kept: bool) ->
 
 def _compare(put: ItemPut, known: KnownItem | None) -> Outcome:
     if known is None or [(i.link, i.digest) for i in put.images] != [(i.link, i.digest) for i in known.images]:
+        return Outcome.INDEXED
+    if any(image.features is not None for image in put.images):  # a photo that had none in this collection
         return Outcome.INDEXED
     if put.row_digest != known.row_digest or put.feed_id != known.feed_id:
         return Outcome.UPDATED
