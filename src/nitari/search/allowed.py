@@ -11,6 +11,9 @@ from nitari.search.filters import Filter
 from nitari.search.items import ItemTable
 from nitari.types import BoolArray, KeyArray
 
+# How many more rows may pass by the counts of values than living ones do by all that is asked.
+_DEAD_OR_OTHER = 2
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AllowedKeys:
@@ -60,7 +63,14 @@ class AllowedKeys:
 
     def few(self, limit: int) -> KeyArray | None:
         """All keys of the items that pass, in no order, where these are found without a look at every item."""
-        return None
+        items = self.items
+        if items.columns.estimate(self.wanted) > _DEAD_OR_OTHER * limit:
+            return None
+        ordinals = items.columns.matching(self.wanted)
+        keys = items.keys_of_all(ordinals[items.alive[ordinals]])
+        # Where two items claim a key, it stands for one of them, and that one need not pass.
+        keys = keys[self.mask(keys)] if keys.size <= limit else keys
+        return keys if keys.size <= limit else None
 
     def changed(self, since: int) -> KeyArray | None:
         """The keys of the items that changed since the version ``since``; ``None`` where that was too long ago."""
