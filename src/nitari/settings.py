@@ -106,6 +106,15 @@ class IndexSettings(_Section):
     """How fast the index on disk is checked for damage in the background, MiB a second; 0 not to."""
 
 
+class CatalogSettings(_Section):
+    """How the catalog is kept."""
+
+    history_days: int = Field(default=7, ge=0, le=3650)
+    """For how many days the catalog can be taken back to what it was (``nitari catalog rollback``); 0 to keep nothing
+    beyond the next import or, in a server, the next hour. An edit of attributes costs some 400 bytes of history, one of
+    photos as much as the item takes; new items cost nothing."""
+
+
 class IngestSettings(_Section):
     """How an import runs."""
 
@@ -187,6 +196,7 @@ class Settings(BaseSettings):
     images: ImageSettings = ImageSettings()
     http: HttpSettings = HttpSettings()
     index: IndexSettings = IndexSettings()
+    catalog: CatalogSettings = CatalogSettings()
     ingest: IngestSettings = IngestSettings()
     server: ServerSettings = ServerSettings()
     snapshots: SnapshotSettings = SnapshotSettings()

@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -49,6 +51,11 @@ def open_catalog(settings: Settings) -> SqlCatalog:
     from nitari.catalog.sql import FILE_NAME, SqlCatalog
 
     return SqlCatalog.open(settings.home / FILE_NAME)
+
+
+def prune_history(settings: Settings, catalog: SqlCatalog) -> int:
+    """Let the catalog forget what items were longer ago than the settings say. Returns how many changes."""
+    return catalog.prune_history(datetime.now(UTC) - timedelta(days=settings.catalog.history_days))
 
 
 def open_originals(settings: Settings) -> OriginalsCache:
@@ -118,7 +125,7 @@ def open_feed(
 
 @contextmanager
 def open_ingester(settings: Settings) -> Iterator[Ingester]:
-    """An ingester over the home folder's catalog."""
+    """An ingester over the home folder's catalog, which forgets its oldest history in the end."""
     from nitari.ingest.worker import Ingester
 
     extractor = open_extractor(settings)
@@ -133,6 +140,7 @@ def open_ingester(settings: Settings) -> Iterator[Ingester]:
             commit_items=settings.ingest.commit_items,
             others=Extractors(settings).others(catalog, than=extractor.collection),
         )
+        prune_history(settings, catalog)
 
 
 def open_searcher(settings: Settings, *, extractor: Extractor | None = None) -> Searcher:
@@ -210,7 +218,8 @@ def open_services(settings: Settings) -> Iterator[Services]:
             days=settings.server.query_photo_days,
             most=settings.server.query_photos,
         )
-        yield Services(searcher, catalog, editor, jobs, pictures, query_photos)
+        forget = partial(prune_history, settings, catalog)
+        yield Services(searcher, catalog, editor, jobs, pictures, query_photos, forget)
 
 
 def _import_runner(settings: Settings, catalog: SqlCatalog, extractor: Extractor, others: Others) -> Run:

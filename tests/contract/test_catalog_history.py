@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from nitari.catalog import history, rollback, sqlite_copy
@@ -68,7 +68,12 @@ def keys_by_item(catalog: SqlCatalog) -> dict[str, list[int]]:
     return found
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=25,
+    # Eight changes are short enough to read; to shrink them takes minutes of waiting for the disk.
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(changes=st.lists(steps, min_size=1, max_size=8), seed=st.integers(0, 99))
 def test_every_earlier_state(changes: list[Step], seed: int) -> None:
     """After any edits, every earlier state is had back row for row, in any order; the log tells all of it."""

@@ -1,13 +1,15 @@
-"""``nitari delete``, ``rejects`` and ``stats``: what the catalog holds and what it does not."""
+"""``nitari delete``, ``rejects``, ``stats`` and ``catalog``: what the catalog holds, does not hold, and once held."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 
 import click
 
 from nitari.catalog.base import DEFAULT_ALIAS
 from nitari.cli.output import CommandContext, json_option, print_error, print_json, print_table
+from nitari.errors import UsageError
 from nitari.ingest.edit import delete_items
 from nitari.wiring import open_catalog
 
@@ -72,3 +74,77 @@ def stats_command(context: CommandContext, *, as_json: bool) -> int:
     rows += [(f"items of {name}", str(count)) for name, count in stats.feeds.items()]
     print_table(("what", "found"), rows)
     return 0
+
+
+@click.group("catalog")
+def catalog_group() -> None:
+    """What the catalog was, and the way back to it."""
+
+
+@catalog_group.command("history")
+@json_option
+@click.pass_obj
+def history_command(context: CommandContext, *, as_json: bool) -> int:
+    """Show from where to where the catalog can be taken back."""
+    settings = context.settings()
+    with open_catalog(settings) as catalog:
+        span = catalog.history_range()
+    days = settings.catalog.history_days
+    if as_json:
+        at = {"oldest_at": _iso(span.oldest_at), "newest_at": _iso(span.newest_at)}
+        print_json({**asdict(span), **at, "history_days": days})
+        return 0
+    rows = [
+        ("oldest", str(span.oldest), _shown(span.oldest_at)),
+        ("newest", str(span.newest), _shown(span.newest_at)),
+    ]
+    print_table(("", "change", "made at"), rows, right=("change",))
+    click.echo(f"catalog.history_days = {days}: older changes are forgotten after imports, and by a server every hour")
+    return 0
+
+
+@catalog_group.command("rollback")
+@click.option("--to", "point", required=True, metavar="SEQ|TIME", help="A change's number, or a time (ISO 8601).")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@click.pass_obj
+def rollback_command(context: CommandContext, *, point: str, yes: bool, as_json: bool) -> int:
+    """Take all items back to what they were after a change, or at a time.
+
+    Safe beside a running server, which follows. Imports and edits wait until it is done. A time without a zone is of
+    this machine's own. Nothing is lost: rolling back to the change that is the newest now undoes it.
+    """
+    to = _point(point)
+    with open_catalog(context.settings()) as catalog:
+        newest = catalog.history_range().newest
+        if not yes:
+            when = to if isinstance(to, int) else _shown(to)
+            click.confirm(f"Take the catalog back from change {newest} to {when}?", abort=True, err=True)
+        last = catalog.rollback(to)
+    if as_json:
+        print_json({"undo": newest, "items": last - newest, "seq": last})
+    else:
+        click.echo(f"took {last - newest} items back; the catalog is at change {last}")
+        click.echo(f"to undo this: nitari catalog rollback --to {newest}")
+    return 0
+
+
+def _point(text: str) -> int | datetime:
+    """The number of a change, or a time with its zone."""
+    if text.isdecimal():
+        return int(text)
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError as exc:
+        raise UsageError(
+            f"--to {text!r} is neither the number of a change nor a time",
+            remedy="give a number that `nitari catalog history` shows, or a time such as 2026-11-23T15:00:00",
+        ) from exc
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
+
+
+def _shown(at: datetime | None) -> str:
+    return "" if at is None else at.astimezone().isoformat(sep=" ", timespec="seconds")

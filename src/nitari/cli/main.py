@@ -21,6 +21,7 @@ _COMMANDS = {
     "delete": ("nitari.cli.catalog", "delete_command"),
     "rejects": ("nitari.cli.catalog", "rejects_command"),
     "stats": ("nitari.cli.catalog", "stats_command"),
+    "catalog": ("nitari.cli.catalog", "catalog_group"),
     "serve": ("nitari.cli.serving", "serve_command"),
     "eval": ("nitari.cli.evaluating", "eval_command"),
     "model": ("nitari.cli.modeling", "model_group"),

@@ -115,7 +115,7 @@ def _allowed(routers: list[APIRouter], path: str) -> list[str]:
 
 @contextmanager
 def _running(api: Api) -> Iterator[None]:
-    """What runs beside the routes: following the catalog, pruning query photos, imports."""
+    """What runs beside the routes: following the catalog, pruning query photos and history, imports."""
     searcher, metrics = api.services.searcher, api.metrics
 
     def follow() -> None:
@@ -125,6 +125,7 @@ def _running(api: Api) -> Iterator[None]:
     with (
         _repeating("nitari-follow", follow, api.config.refresh_s, "the change log could not be read"),
         _repeating("nitari-prune", api.services.query_photos.prune, PRUNE_S, "query photos could not be pruned"),
+        _repeating("nitari-forget", api.services.prune_history, PRUNE_S, "the catalog's history could not be pruned"),
     ):
         api.services.jobs.start(follow)
         yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -101,6 +101,7 @@ class Services:
         jobs: Imports in the background.
         pictures: Thumbnails.
         query_photos: Query photos kept on request.
+        prune_history: Lets the catalog forget what items were longer ago than the settings say.
     """
 
     searcher: Searcher
@@ -109,6 +110,7 @@ class Services:
     jobs: Jobs
     pictures: Pictures
     query_photos: QueryPhotos
+    prune_history: Callable[[], object] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
