@@ -47,17 +47,18 @@ class FixedFinder:
 
 
 class TextEmbedder:
-    """``vector_of`` the text for the whole photo; for a box, of the text with the box."""
+    """``vector_of`` the text for the whole photo; for a box, of the text with the box; with ``salt`` in front."""
 
-    def __init__(self, *, name: str = COLLECTION.name, dim: int = DIM) -> None:
+    def __init__(self, *, name: str = COLLECTION.name, dim: int = DIM, salt: str = "") -> None:
         self.name = name
         self.dim = dim
-        self.fingerprint = "text"
+        self.fingerprint = f"text{salt}"
         self.short_side = 1
+        self._salt = salt
 
     def embed(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
         """float32 ``[len(regions), DIM]``."""
-        text = photo.pixels.tobytes().rstrip(b"\0").decode(errors="replace")
+        text = self._salt + photo.pixels.tobytes().rstrip(b"\0").decode(errors="replace")
         boxes = [region.box for region in regions]
         return np.stack([vector_of(text if box == WHOLE else f"{text}@{box.as_list()}") for box in boxes])
 
