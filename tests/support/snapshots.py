@@ -36,8 +36,8 @@ def edit_to(home: Path, last: int) -> Path:
     """Make a home whose catalog is at change ``last``, from whichever earlier one it is at."""
     with SqlCatalog.open(home / FILE_NAME) as catalog:
         ready(catalog)
-        for number in range(catalog.seq() + 1, last + 1):
-            assert catalog.apply([edit(number)], collection=COLLECTION.name) == number
+        edits = [edit(number) for number in range(catalog.seq() + 1, last + 1)]
+        assert catalog.apply(edits, collection=COLLECTION.name) == last
     return home
 
 
