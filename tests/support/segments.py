@@ -25,7 +25,7 @@ class Lists:
     """Looks into the lists whose centers are nearest (``nitari.index.segments.engine.Searcher``).
 
     Args:
-        telling: Whether it says how many of the rows it looked at were allowed.
+        telling: Whether it says where it found what it found.
     """
 
     def __init__(self, rows: HalfArray, centers: FloatArray, starts: SlotArray, *, telling: bool) -> None:
@@ -47,7 +47,9 @@ class Lists:
         assert not self.closed
         self.asked.append((probes, candidates))
         lists = np.argsort(-(self._centers @ vector), kind="stable")[:probes]
-        slots = np.concatenate([np.arange(self._starts[one], self._starts[one + 1]) for one in lists])
+        spans = [np.arange(self._starts[one], self._starts[one + 1]) for one in lists]
+        slots = np.concatenate(spans)
+        far = np.concatenate([slots[:0], *spans[max(1, probes // 2) :]])
         looked = slots.size
         if bits is not None:
             slots = slots[np.unpackbits(bits, count=len(self._rows), bitorder="little")[slots] == 1]
@@ -56,7 +58,8 @@ class Lists:
         slots = slots[np.argsort(-rough, kind="stable")[:candidates]]
         distances = true_distances(vector, self._rows[slots])
         order = np.argsort(distances, kind="stable")[:k]
-        told = (looked, seen) if self._telling else (-1, -1)
+        late = int(np.isin(slots[order][:64], far).sum())
+        told = (looked, seen, late) if self._telling else (-1, -1, -1)
         return Near(slots[order], distances[order], slots.size, *told)
 
     def cost_ns(self, *, probes: int, candidates: int) -> float:

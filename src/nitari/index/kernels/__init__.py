@@ -106,7 +106,7 @@ def nearest(
 
 def search_lists(
     lists: Lists, vector: FloatArray, k: int, *, probes: int, candidates: int, bits: Bits | None = None
-) -> tuple[Slots, FloatArray, int, int, int]:
+) -> tuple[Slots, FloatArray, int, int, int, int]:
     """About the ``k`` nearest rows: of the ``probes`` nearest lists the best ``candidates`` by code, truly compared.
 
     Codes are looked up 32 rows at a time by byte shuffles: Andre, Kermarrec and Le Scouarnec, "Cache locality is not
@@ -116,7 +116,8 @@ def search_lists(
 
     Returns:
         Slots (int64) and true distances (float32), nearest first; how many rows were truly compared; how many rows the
-        lists hold that were looked into; and how many of those were allowed.
+        lists hold that were looked into; how many of those were allowed; and how many of the 64 nearest that were found
+        are from the farther half of those lists.
     """
     return active.search_lists(lists, vector, k, probes, candidates, bits)
 

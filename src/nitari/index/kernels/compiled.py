@@ -71,10 +71,10 @@ def nearest(
 
 def search_lists(
     lists: Lists, vector: FloatArray, k: int, probes: int, candidates: int, bits: Bits | None = None
-) -> tuple[Slots, FloatArray, int, int, int]:
+) -> tuple[Slots, FloatArray, int, int, int, int]:
     """See ``nitari.index.kernels.search_lists``."""
     found, far = np.empty(k, np.int64), np.empty(k, np.float32)
-    counts = ffi.new("int64_t[3]")
+    counts = ffi.new("int64_t[4]")
     number = lib.nitari_ivf_search(
         lists.handle,
         _floats(vector),
@@ -87,7 +87,7 @@ def search_lists(
         counts,
     )
     _check(number)
-    return found[:number], far[:number], counts[0], counts[1], counts[2]
+    return found[:number], far[:number], counts[0], counts[1], counts[2], counts[3]
 
 
 def encode(residuals: FloatArray, codebooks: FloatArray) -> Bits:

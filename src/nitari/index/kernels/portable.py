@@ -64,7 +64,7 @@ def nearest(
 
 def search_lists(
     lists: Lists, vector: FloatArray, k: int, probes: int, candidates: int, bits: Bits | None = None
-) -> tuple[Slots, FloatArray, int, int, int]:
+) -> tuple[Slots, FloatArray, int, int, int, int]:
     """See ``nitari.index.kernels.search_lists``; the tables are of float32, so candidates may differ at the margin."""
     rotated = np.vecdot(lists.rotation, vector)
     biases = np.einsum("grc,r->gc", lists.centroids, rotated).ravel()[: lists.lists]
@@ -82,7 +82,9 @@ def search_lists(
     if candidates < slots.size:
         slots = slots[np.argpartition(-scores, candidates - 1)[:candidates]]
     found, far = _refined(lists.rows, vector, k, slots)
-    return found, far, int(slots.size), looked, seen
+    ours = np.searchsorted(lists.offsets, found[:64], "right") - 1
+    late = int(np.isin(ours, chosen[chosen.size // 2 :]).sum()) if chosen.size > 1 else 0
+    return found, far, int(slots.size), looked, seen, late
 
 
 def encode(residuals: FloatArray, codebooks: FloatArray) -> Bits:

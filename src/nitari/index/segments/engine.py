@@ -27,9 +27,10 @@ class Near:
         compared: Of how many rows the true distance was computed.
         looked: How many rows, allowed or not, were in what was looked at (all rows of the lists that were probed);
             -1 where the engine does not know.
-        seen: How many of those were allowed; -1 where the engine does not know. Much less than the filter's share
-            of all rows says that what it allows lies far from the query: the planner then looks wider. Without the
-            two numbers it has to look a second time to find out.
+        seen: How many of those were allowed; -1 where the engine does not know.
+        late: How many of the 64 nearest come from the farther half of what was looked at; -1 where the engine does not
+            know. Many of them say that there will be more beyond: what a filter allows lies far from the query, and
+            the planner looks wider. An engine that does not tell is asked a second time to find out.
     """
 
     slots: SlotArray
@@ -37,6 +38,7 @@ class Near:
     compared: int
     looked: int = -1
     seen: int = -1
+    late: int = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

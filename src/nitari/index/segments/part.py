@@ -66,7 +66,7 @@ class SealedPart:
         if segment.searcher is not None and segment.efforts:
             how: How = "graph" if segment.engine in _GRAPHS else "codes"
             first = segment.searcher.nearest(self.rows(_FIRST)[0], 1, probes=1, candidates=1)
-            self._engine = Engine(segment.searcher, how, at_level(segment.efforts, level), tells=first.seen >= 0)
+            self._engine = Engine(segment.searcher, how, at_level(segment.efforts, level), level, first.late >= 0)
 
     def __len__(self) -> int:
         return self._count

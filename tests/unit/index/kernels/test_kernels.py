@@ -126,8 +126,9 @@ def test_search_lists(compiled: object, dim: int, tmp_path: Path) -> None:
             assert every[2] == (1501 if some is None else np.unpackbits(bits)[:1501].sum() or every[2])
             few = compiled.search_lists(lists, vector, 10, 4, 60, some)  # type: ignore[attr-defined]
             same = portable.search_lists(lists, vector, 10, 4, 60, some)
-            assert few[2:] == same[2:], "as many were compared, were there, and were allowed"
-            assert every[3:] == (1501, 1501 if some is None else int(np.unpackbits(bits)[:1501].sum()))
+            assert few[2:5] == same[2:5], "as many were compared, were there, and were allowed"
+            assert abs(few[5] - same[5]) <= 1
+            assert every[3:5] == (1501, 1501 if some is None else int(np.unpackbits(bits)[:1501].sum()))
             assert len(set(few[0].tolist()) & set(same[0].tolist())) >= 9, "bytes in tables cost a margin only"
         none = compiled.search_lists(lists, vector, 10, 4, 60, np.zeros_like(bits))  # type: ignore[attr-defined]
         assert none[0].size == 0

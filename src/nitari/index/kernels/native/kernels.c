@@ -439,6 +439,18 @@ static int64_t set_bits(const uint8_t *bits, int64_t begin, int64_t end)
     return count;
 }
 
+/* How many of the nearest rows are from the farther half of the lists. */
+static int64_t late(const nitari_ivf *ivf, const scored *lists, int64_t probes, const int64_t *slots, int64_t found)
+{
+    int64_t count = 0;
+    if (probes < 2)
+        return 0;
+    for (int64_t i = 0; i < found && i < 64; i++)
+        for (int64_t at = probes / 2; at < probes; at++)
+            count += ivf->offsets[lists[at].slot] <= slots[i] && slots[i] < ivf->offsets[lists[at].slot + 1];
+    return count;
+}
+
 static int64_t search(const nitari_ivf *ivf, const float *query, int64_t k, int64_t probes, int64_t candidates,
                       const uint8_t *bits, int64_t *out_slots, float *out_distances, int64_t *counts, tables *t)
 {
@@ -463,6 +475,7 @@ static int64_t search(const nitari_ivf *ivf, const float *query, int64_t k, int6
         goto done;
     counts[0] = g.count;
     found = refine_f16(&g, ivf->rows, ivf->dim, query, k, out_slots, out_distances);
+    counts[3] = late(ivf, t->lists, probes, out_slots, found);
 done:
     free(g.items);
     return found;

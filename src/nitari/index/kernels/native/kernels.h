@@ -40,7 +40,8 @@ typedef struct {
     const uint16_t *rows;     /* fp16 [count, dim] */
 } nitari_ivf;
 
-/* counts[3]: rows truly compared, rows in the lists that were looked into, and how many of those were allowed. */
+/* counts[4]: rows truly compared; rows in the lists that were looked into; how many of those were allowed; how many of
+   the 64 nearest that were found are from the farther half of those lists. */
 int64_t nitari_ivf_search(const nitari_ivf *ivf, const float *query, int64_t k, int64_t probes, int64_t candidates,
                           const uint8_t *bits, int64_t *out_slots, float *out_distances, int64_t *counts);
 
