@@ -10,7 +10,6 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from functools import partial
 from typing import TYPE_CHECKING
 
 from nitari.errors import UsageError
@@ -86,7 +85,7 @@ def open_maintainer(settings: Settings, catalog: SqlCatalog, spec: CollectionSpe
     """What keeps a collection's index. Close it, to let others."""
     from nitari.index.calibrate import calibrate_searcher
     from nitari.index.segments.maintain import Maintainer
-    from nitari.search.tables import save_table
+    from nitari.search.tables import TableKeeper
 
     store = open_index_store(settings, catalog, spec)
     engine = "" if settings.index.segments == "none" else settings.index.segments
@@ -101,7 +100,7 @@ def open_maintainer(settings: Settings, catalog: SqlCatalog, spec: CollectionSpe
         engine=engine,
         threads=settings.index.build_threads,
         calibrate=calibrate_searcher,
-        save_table=partial(save_table, catalog, spec.name),
+        tables=TableKeeper(catalog, spec.name),
         scrub_bytes_s=settings.index.scrub_mib_s * _MIB,
     )
 

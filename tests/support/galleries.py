@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from nitari.index.segments.manifest import Origin
 from nitari.index.segments.policy import Policy
 from nitari.index.segments.store import IndexStore
 from nitari.search.gallery import Gallery
-from nitari.search.tables import save_table
+from nitari.search.tables import TableKeeper
 from nitari.types import FloatArray, KeyArray
 from support.catalogs import COLLECTION, DIM, ready
 
@@ -44,8 +43,8 @@ def open_store(catalog: Catalog, folder: Path) -> IndexStore:
 
 def open_maintainer(catalog: Catalog, store: IndexStore, policy: Policy, **options: Any) -> Maintainer:
     """What keeps it, the table of items included."""
-    save = partial(save_table, catalog, COLLECTION.name)
-    return Maintainer(store=store, truth=catalog, policy=policy, save_table=save, **options)
+    tables = TableKeeper(catalog, COLLECTION.name)
+    return Maintainer(store=store, truth=catalog, policy=policy, tables=tables, **options)
 
 
 class Interrupted:

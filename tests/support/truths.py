@@ -60,10 +60,14 @@ class Truth:
             some = wanted[start : start + 100]
             yield np.asarray(some, np.int64), np.stack([self.rows[key] for key in some])
 
-    def save_table(self, last: Path | None, seq: int, folder: Path) -> int:
+    def check(self, saved: Path, seq: int) -> None:
+        """A table is of use while it says ``#`` of nothing."""
+        if "#" in (saved / "keys.txt").read_text() or seq > self.at:
+            raise StateError(f"{saved} is no table")
+
+    def save(self, last: tuple[Path, int] | None, folder: Path) -> int:
         """A table that says which keys there are."""
-        if last is not None and not (last / "keys.txt").read_text().isprintable():
-            raise StateError(f"{last} is no table")
-        assert (last is None) == (seq == 0)
+        if last is not None:
+            self.check(*last)
         (folder / "keys.txt").write_text(" ".join(map(str, sorted(self.rows))))
         return self.at

@@ -224,7 +224,7 @@ class SavedTable(Protocol):
         """The catalog change that it is up to date with."""
         ...
 
-    def release(self) -> None:
+    def close(self) -> None:
         """It is open or not wanted: the folder may be removed."""
         ...
 

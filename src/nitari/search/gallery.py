@@ -181,7 +181,7 @@ class Gallery:
             self._items, self._seq = open_table(self._catalog, self._collection, saved)
         finally:
             if table is not None:
-                table.release()
+                table.close()
         segments: Sequence[Sealed] = ()
         if self._published is not None and edition is not None:
             segments, index = edition.segments, self._published.index
@@ -210,7 +210,7 @@ class Gallery:
         index, held = published.index, published.index.segments
         try:
             if edition.table is not None:
-                edition.table.release()
+                edition.table.close()
             count = self._catch_up()
             prepared = index.prepare(edition.segments, self._items.known)
             # What was found damaged is not in the edition, and is built again later: till then its rows come from the
@@ -288,4 +288,4 @@ def _close(edition: Edition, held: Sequence[Sealed]) -> None:
         if segment not in held:
             segment.close()
     if edition.table is not None:
-        edition.table.release()
+        edition.table.close()

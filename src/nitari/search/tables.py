@@ -42,25 +42,40 @@ def open_table(catalog: Catalog, collection: str, saved: tuple[Path, int] | None
     return table, seq
 
 
-def save_table(catalog: Catalog, collection: str, last: Path | None, seq: int, folder: Path) -> int:
-    """Save the table as the catalog is now.
+class TableKeeper:
+    """Saves the table of a collection's items for those who start later (``nitari.index.segments.maintain.Tables``).
 
     Args:
         catalog: The truth.
         collection: Whose keys.
-        last: The folder of the last saved table, ``None`` to read everything.
-        seq: The change that the last one is up to date with.
-        folder: Where to; exists and is empty.
-
-    Returns:
-        The change that the saved table is up to date with.
-
-    Raises:
-        StateError: the last table is of no use.
     """
-    table, at = open_table(catalog, collection, None) if last is None else _from_saved(catalog, collection, last, seq)
-    table.save(folder)
-    return at
+
+    def __init__(self, catalog: Catalog, collection: str) -> None:
+        self._catalog = catalog
+        self._collection = collection
+
+    def check(self, saved: Path, seq: int) -> None:
+        """See that a saved table, up to date with the change ``seq``, is still of use.
+
+        Raises:
+            StateError: it is not, and why.
+        """
+        check_reach(self._catalog, seq)
+        ItemTable.open(saved)
+
+    def save(self, last: tuple[Path, int] | None, folder: Path) -> int:
+        """Save the table as the catalog is now into ``folder``, which exists and is empty.
+
+        Args:
+            last: The folder of the last saved table and its change; ``None`` to read everything.
+            folder: Where to.
+
+        Returns:
+            The change that the saved table is up to date with.
+        """
+        table, seq = open_table(self._catalog, self._collection, last)
+        table.save(folder)
+        return seq
 
 
 def _from_saved(catalog: Catalog, collection: str, folder: Path, seq: int) -> tuple[ItemTable, int]:

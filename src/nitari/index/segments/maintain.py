@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 
 from nitari.errors import NitariError, StateError
 from nitari.index.segments.lease import Lease
 from nitari.index.segments.manifest import Manifest, SegmentEntry, TableEntry
-from nitari.index.segments.policy import Held, Policy, Step, engine_for, next_step
+from nitari.index.segments.policy import Policy, Step, engine_for, next_step
 from nitari.index.segments.scrub import Damage, Scrub, check_all
 from nitari.index.segments.sealed import Calibrate, Part, SealedSegment, write_segment
 from nitari.index.segments.store import IndexStore
-from nitari.types import BoolArray, FloatArray, KeyArray
+from nitari.index.segments.survey import Survey, Truth, among, take_survey
 
 _COPY_BYTES = 8 * 2**20
 # Looking at all keys may take this share of the time at most.
@@ -33,42 +33,21 @@ _BACK_OFF_S = (5.0, 300.0)
 
 log = logging.getLogger(__name__)
 
-SaveTable: TypeAlias = Callable[[Path | None, int, Path], int]
-"""Saves the table of items: the folder of the last one and its change (``None`` and 0 for none), where to. Returns the
-change that it is up to date with. Raises ``StateError`` where the last one is of no use."""
 
+class Tables(Protocol):
+    """What saves the table of items, of which this stage knows nothing more."""
 
-class Truth(Protocol):
-    """What the maintainer asks of the catalog."""
+    def check(self, saved: Path, seq: int) -> None:
+        """See that a saved table is still of use: its folder, and the change that it is up to date with.
 
-    def seq(self) -> int:
-        """The number of the last change."""
+        Raises:
+            StateError: it is not.
+        """
         ...
 
-    def keys(self, *, collection: str) -> tuple[int, KeyArray]:
-        """All keys of a collection, ascending, and the change at which."""
+    def save(self, last: tuple[Path, int] | None, folder: Path) -> int:
+        """Save the table into ``folder``, from the last one where there is one. Returns the change that it is of."""
         ...
-
-    def vectors(self, *, collection: str, keys: KeyArray | None = None) -> Iterator[tuple[KeyArray, FloatArray]]:
-        """Vectors in batches, by ascending key; those of keys that are gone are left out."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Survey:
-    """What there is at a catalog change.
-
-    Args:
-        seq: The change.
-        keys: All keys of the collection, ascending.
-        new: Those in no segment, ascending.
-        held: The segments as they are.
-    """
-
-    seq: int
-    keys: KeyArray
-    new: KeyArray
-    held: tuple[Held, ...]
 
 
 class Maintainer:
@@ -81,7 +60,7 @@ class Maintainer:
         engine: The name of the engine of large segments, one of the store's; empty for none.
         threads: How many a build may use.
         calibrate: Measures an engine over rows.
-        save_table: Saves the table of items; ``None`` to do without.
+        tables: Saves the table of items; ``None`` to do without.
         scrub_bytes_s: How many bytes a second to check; 0 for none.
         scrub_every_s: How long to wait after all of it was checked.
         clock: Seconds that do not go back.
@@ -96,7 +75,7 @@ class Maintainer:
         engine: str = "",
         threads: int = 1,
         calibrate: Calibrate | None = None,
-        save_table: SaveTable | None = None,
+        tables: Tables | None = None,
         scrub_bytes_s: float = 0.0,
         scrub_every_s: float = 3600.0,
         clock: Callable[[], float] = monotonic,
@@ -107,7 +86,7 @@ class Maintainer:
         self._engine = engine
         self._threads = threads
         self._calibrate = calibrate
-        self._save_table = save_table
+        self._tables = tables
         self._scrub = Scrub(store, bytes_s=scrub_bytes_s, every_s=scrub_every_s)
         self._clock = clock
         self._lease: Lease | None = None
@@ -193,8 +172,8 @@ class Maintainer:
                 self._carry_out(step, survey)
                 done.append(step.reason)
                 survey = self._survey()
-            if self._save_table is not None and self._table_is_due(survey, settle=settle):
-                self._renew_table(self._save_table)
+            if self._tables is not None and self._table_is_due(self._tables, survey, settle=settle):
+                self._renew_table(self._tables)
                 done.append("the table of items was saved")
             self._surveyed = (survey.seq, settle or self._quiet())
             if done:
@@ -279,28 +258,9 @@ class Maintainer:
 
     def _survey(self) -> Survey:
         """Look at all keys. Segments that cannot be opened are set aside, and their keys are new."""
-        manifest = self._manifest()
-        seq, keys = self._truth.keys(collection=self.collection)
-        sealed = np.zeros(keys.size, np.bool_)
-        held: list[Held] = []
-        damaged: list[Damage] = []
-        for entry in manifest.segments:
-            try:
-                segment = self._store.segment(entry)
-            except StateError as exc:
-                damaged.append(Damage(entry, exc.message))
-                continue
-            here = segment.find(keys) >= 0
-            segment.close()
-            sealed |= here
-            held.append(Held(entry.name, entry.count, entry.count - int(here.sum()), segment.engine))
-        if manifest.table is not None:
-            try:
-                self._store.table(manifest.table).release()
-            except StateError as exc:
-                damaged.append(Damage(manifest.table, exc.message))
+        survey, damaged = take_survey(self._store, self._truth, self._manifest())
         self._drop(damaged)
-        return Survey(seq, keys, keys[~sealed], tuple(held))
+        return survey
 
     def _drop(self, damaged: Sequence[Damage]) -> None:
         """Publish what is left without what is damaged, and set that aside."""
@@ -372,40 +332,35 @@ class Maintainer:
             few = survey.new.size < survey.keys.size // 2
             wanted = survey.new if few else None
             for keys, vectors in self._truth.vectors(collection=self.collection, keys=wanted):
-                new = _among(keys, survey.new)
+                new = among(keys, survey.new)
                 yield keys[new], vectors[new]
 
-    def _table_is_due(self, survey: Survey, *, settle: bool) -> bool:
+    def _table_is_due(self, tables: Tables, survey: Survey, *, settle: bool) -> bool:
+        """Whether to save the table of items; one that is of no use any more is dropped first."""
         if survey.keys.size < self._policy.rows_to_seal(self._store.origin.dim):
             return False
         table = self._manifest().table
-        behind = survey.seq - (table.seq if table else 0)
+        if table is None:
+            return True
+        try:
+            with closing(self._store.table(table)) as held:
+                tables.check(held.path, held.seq)
+        except StateError as exc:
+            self._drop([Damage(table, exc.message)])
+            return True
         patience = self._policy.table_changes // (8 if settle or self._quiet() else 1)
-        return table is None or behind > patience
+        return survey.seq - table.seq > patience
 
-    def _renew_table(self, save: SaveTable) -> None:
+    def _renew_table(self, tables: Tables) -> None:
         """Save the table of items, brought up to date from the last one, and publish it."""
-        table = self._manifest().table
-        if table is not None and not self._is_sound(table):
-            table = None
-        with self._store.writing() as folder:
-            seq = self._save(save, folder, table)
+        last = self._manifest().table
+        with self._store.writing() as folder, ExitStack() as stack:
+            held = None
+            if last is not None and self._is_sound(last):
+                held = stack.enter_context(closing(self._store.table(last)))
+            seq = tables.save((held.path, held.seq) if held else None, folder)
             entry = self._store.keep_table(folder, seq)
         self._publish(replace(self._manifest(), table=entry))
-
-    def _save(self, save: SaveTable, folder: Path, last: TableEntry | None) -> int:
-        """Save the table into ``folder``, from the last one where that is of use."""
-        if last is not None:
-            held = self._store.table(last)
-            try:
-                return save(held.path, held.seq, folder)
-            except StateError as exc:
-                self._report(f"table {last.name}", exc.message)
-            finally:
-                held.release()
-            for path in folder.iterdir():
-                path.unlink()
-        return save(None, 0, folder)
 
     def _is_sound(self, entry: SegmentEntry | TableEntry) -> bool:
         """Whether all blocks are as they were written; if not, the part is dropped.
@@ -429,13 +384,6 @@ class Maintainer:
 
     def _fields(self, **values: str) -> dict[str, str]:
         return {"collection": self.collection, **values}
-
-
-def _among(keys: KeyArray, ordered: KeyArray) -> BoolArray:
-    """Which of ``keys`` are in ``ordered``, which is ascending: bool ``[n]``."""
-    at = np.minimum(np.searchsorted(ordered, keys), ordered.size - 1)
-    among: BoolArray = ordered[at] == keys
-    return among
 
 
 @contextmanager

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from nitari.disk import usage
 from nitari.errors import StateError
-from nitari.index.segments.maintain import Truth
-from nitari.index.segments.sealed import SealedSegment
+from nitari.index.segments.manifest import Manifest
 from nitari.index.segments.store import IndexStore
+from nitari.index.segments.survey import Truth, take_survey
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,39 +65,25 @@ class IndexStatus:
 
 def status_of(store: IndexStore, truth: Truth) -> IndexStatus:
     """Look at an index and its catalog; about a second a million rows. Changes nothing."""
-    seq, keys = truth.keys(collection=store.origin.collection)
-    manifest, problem = None, ""
+    problem = ""
     try:
         manifest = store.manifest()
     except StateError as exc:
-        problem = exc.message
-    found = np.zeros(keys.size, np.bool_)
-    segments = []
-    for entry in manifest.segments if manifest else ():
-        try:
-            segment = store.segment(entry)
-        except StateError as exc:
-            segments.append(SegmentStatus(entry.name, entry.count, 0, "", exc.message))
-            continue
-        here = segment.find(keys) >= 0
-        found |= here
-        segments.append(_segment(segment, int(here.sum())))
-        segment.close()
+        manifest, problem = None, exc.message
+    survey, damaged = take_survey(store, truth, manifest or Manifest(store.origin))
+    usable = [SegmentStatus(held.name, held.rows, held.dead, held.engine, "") for held in survey.held]
+    unusable = [SegmentStatus(found.entry.name, 0, 0, "", found.reason) for found in damaged]
     table = manifest.table if manifest else None
     return IndexStatus(
         collection=store.origin.collection,
         number=manifest.number if manifest else 0,
-        behind=seq - manifest.seq if manifest else seq,
-        table_behind=seq - table.seq if table else None,
-        rows=keys.size,
-        live=int((~found).sum()),
+        behind=survey.seq - manifest.seq if manifest else survey.seq,
+        table_behind=survey.seq - table.seq if table else None,
+        rows=survey.keys.size,
+        live=survey.new.size,
         bytes=usage(store.folder).bytes,
-        segments=tuple(segments),
+        segments=(*usable, *unusable),
         problem=problem,
         rejected=store.rejected(),
         maintainer=store.noted(),
     )
-
-
-def _segment(segment: SealedSegment, alive: int) -> SegmentStatus:
-    return SegmentStatus(segment.name, segment.count, segment.count - alive, segment.engine, "")

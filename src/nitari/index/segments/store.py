@@ -69,13 +69,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class HeldTable:
-    """A saved table that is not removed until ``release`` (``nitari.index.base.SavedTable``)."""
+    """A saved table that is not removed until ``close`` (``nitari.index.base.SavedTable``)."""
 
     path: Path
     seq: int
     lease: Lease
 
-    def release(self) -> None:
+    def close(self) -> None:
         """It is open or not wanted: the folder may be removed."""
         self.lease.release()
 
@@ -348,7 +348,7 @@ def _close(edition: Edition, held: Sequence[Sealed]) -> None:
         if id(segment) not in keep:
             segment.close()
     if edition.table is not None:
-        edition.table.release()
+        edition.table.close()
 
 
 def _table_files(folder: Path, entry: TableEntry) -> Mapping[str, Mapping[str, object]]:

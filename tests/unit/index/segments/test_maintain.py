@@ -47,8 +47,7 @@ class Makes(Protocol):
 
 
 def _maintainer(store: IndexStore, truth: Truth, clock: Clock | None = None, **options: Any) -> Maintainer:
-    save = truth.save_table
-    return Maintainer(store=store, truth=truth, policy=POLICY, save_table=save, clock=clock or Clock(), **options)
+    return Maintainer(store=store, truth=truth, policy=POLICY, tables=truth, clock=clock or Clock(), **options)
 
 
 @pytest.fixture
@@ -75,7 +74,7 @@ def _held(store: IndexStore) -> dict[int, list[float]]:
         assert (segment.find(segment.keys) == np.arange(len(rows))).all()
         segment.close()
     if edition and edition.table:
-        edition.table.release()
+        edition.table.close()
     return found
 
 
@@ -203,11 +202,11 @@ def test_a_reader_keeps_its_files(store: IndexStore, make: Makes) -> None:
     assert newer.segments != edition.segments
     assert edition.table is not None
     assert edition.table.path.exists()
-    edition.table.release()
+    edition.table.close()
     for segment in (*edition.segments, *newer.segments):
         segment.close()
     assert newer.table is not None
-    newer.table.release()
+    newer.table.close()
     store.sweep()
     assert len(list(folder.iterdir())) == 1
     assert not list(store.folder.glob("tmp-*"))
