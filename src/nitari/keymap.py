@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,52 @@ _FEW = 256
 _MANY = 2**12
 
 
+class Base(Protocol):
+    """Keys and slots that never change, perhaps memory-mapped and shared between processes."""
+
+    def find(self, keys: KeyArray) -> KeyArray:
+        """The slot of each of ``keys``, ``ABSENT`` where there is none (int64 ``[n]`` to int64 ``[n]``)."""
+        ...
+
+
+class OrderedBase:
+    """Any keys.
+
+    Args:
+        keys: int64 ``[n]``, ascending, no repeats.
+        slots: The slot of each, of any integer type.
+    """
+
+    def __init__(self, keys: KeyArray, slots: NDArray[np.integer[Any]]) -> None:
+        self._keys, self._slots = keys, slots
+
+    def find(self, keys: KeyArray) -> KeyArray:
+        """The slot of each of ``keys``, ``ABSENT`` where there is none (int64 ``[n]`` to int64 ``[n]``)."""
+        slots = np.full(keys.shape, ABSENT, np.int64)
+        _override(slots, keys, self._keys, self._slots)
+        return slots
+
+
+class DenseBase:
+    """Keys that were counted up, so that most numbers between the first and the last are one: found in one step.
+
+    Args:
+        first: The smallest key.
+        slots: The slot of ``first``, ``first + 1`` and so on, ``ABSENT`` for numbers that are no key; of any integer
+            type.
+    """
+
+    def __init__(self, first: int, slots: NDArray[np.integer[Any]]) -> None:
+        self._first, self._slots = first, slots
+
+    def find(self, keys: KeyArray) -> KeyArray:
+        """The slot of each of ``keys``, ``ABSENT`` where there is none (int64 ``[n]`` to int64 ``[n]``)."""
+        slots = np.full(keys.shape, ABSENT, np.int64)
+        inside = (keys >= self._first) & (keys <= self._first + (self._slots.size - 1))
+        slots[inside] = self._slots[keys[inside] - self._first]
+        return slots
+
+
 class KeyMap:
     """Maps int64 keys to non-negative int64 slots: sorted arrays, and a dict of what changed since they were sorted.
 
@@ -26,13 +72,11 @@ class KeyMap:
     Look-ups change nothing and may run in several threads while nobody writes.
 
     Args:
-        keys: int64 ``[n]``, ascending, no repeats, perhaps memory-mapped: a map to start from, which is not copied.
-        slots: The slot of each, of any integer type.
+        base: What to start from; changes are kept beside it. ``None`` for nothing.
     """
 
-    def __init__(self, keys: KeyArray | None = None, slots: NDArray[np.integer[Any]] | None = None) -> None:
-        self._base_keys: KeyArray = np.empty(0, np.int64) if keys is None else keys
-        self._base_slots: NDArray[np.integer[Any]] = np.empty(0, np.int64) if slots is None else slots
+    def __init__(self, base: Base | None = None) -> None:
+        self._base = base
         # What is not as in the base; ABSENT is kept for keys that the base has.
         self._keys: KeyArray = np.empty(0, np.int64)
         self._slots: KeyArray = np.empty(0, np.int64)
@@ -41,13 +85,12 @@ class KeyMap:
     def find(self, keys: KeyArray) -> KeyArray:
         """The slot of each of ``keys``, ``ABSENT`` where there is none (int64 ``[n]`` to int64 ``[n]``)."""
         recent = self._recent
-        if not self._keys.size and not self._base_keys.size and keys.size <= _FEW:
+        if self._base is None and not self._keys.size and keys.size <= _FEW:
             # A small collection: nothing was sorted yet.
             return np.asarray([recent.get(key, ABSENT) for key in keys.tolist()], np.int64)
-        slots = np.full(keys.shape, ABSENT, np.int64)
-        for ordered, values in ((self._base_keys, self._base_slots), (self._keys, self._slots)):
-            if ordered.size:
-                _override(slots, keys, ordered, values)
+        slots = np.full(keys.shape, ABSENT, np.int64) if self._base is None else self._base.find(keys)
+        if self._keys.size:
+            _override(slots, keys, self._keys, self._slots)
         if not recent:
             return slots
         if keys.size <= _FEW:
@@ -74,7 +117,7 @@ class KeyMap:
         Args:
             moved: int64 ``[slots]``, ``ABSENT`` for slots that no key has.
         """
-        made = KeyMap(self._base_keys, self._base_slots)
+        made = KeyMap(self._base)
         made._keys, slots = self._folded()
         made._slots = np.where(slots == ABSENT, ABSENT, moved[slots])
         return made
@@ -90,8 +133,8 @@ class KeyMap:
         names, values = self._sorted_recent()
         _, overridden = _positions(self._keys, names)
         live = values != ABSENT
-        if self._base_keys.size:
-            live |= _positions(names, self._base_keys)[1]
+        if self._base is not None:
+            live |= self._base.find(names) != ABSENT
         keys = np.concatenate([self._keys[~overridden], names[live]])
         slots = np.concatenate([self._slots[~overridden], values[live]])
         order = np.argsort(keys, kind="stable")  # two sorted runs: timsort and radix sort are linear in them

@@ -102,15 +102,21 @@ class Mask:
     def patched(self, slots: SlotArray, allowed: BoolArray) -> Mask:
         """A mask that says ``allowed`` (bool ``[n]``) of the rows ``slots`` (no repeats), and what this one says else.
 
-        Costs a copy of what there is, no matter how many rows changed.
+        This very mask where nothing is new; otherwise it costs a copy of what there is.
         """
         if self._bits is None:
+            present = np.isin(slots, self.slots)
+            if np.array_equal(present, allowed):
+                return self
             rest = self.slots[~np.isin(self.slots, slots)]
             return Mask.from_slots(np.sort(np.concatenate([rest, slots[allowed]])), self.rows)
-        before = int(np.count_nonzero(self._bits[slots]))
+        before = self._bits[slots]
+        if np.array_equal(before, allowed):
+            return self
         bits = self._bits.copy()
         bits[slots] = allowed
-        return Mask(self.rows, self.count - before + int(np.count_nonzero(allowed)), bits=bits)
+        count = self.count - int(np.count_nonzero(before)) + int(np.count_nonzero(allowed))
+        return Mask(self.rows, count, bits=bits)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,6 +134,24 @@ class _Places:
     layout: int
     version: int
     places: PlaceArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Changes:
+    """The rows whose keys changed between two versions, with these keys, and their places where there are such."""
+
+    layout: int | None
+    since: int
+    version: int
+    slots: SlotArray
+    keys: KeyArray
+    places: PlaceArray | None
+
+    def mask(self, allowed: Allowed) -> BoolArray:
+        """Which of them are allowed: bool ``[n]``."""
+        bits = allowed.mask(self.keys) if self.places is None else allowed.mask_at(self.places)
+        check_mask(bits, self.keys.size)
+        return bits
 
 
 class MaskCache:
@@ -149,6 +173,7 @@ class MaskCache:
         self._remembered_bytes = remembered_bytes
         self._masks: OrderedDict[str, _Remembered] = OrderedDict()
         self._places: _Places | None = None
+        self._changes: _Changes | None = None
         self._lock = Lock()
 
     def get(self, allowed: Allowed, keys: KeyArray, find: Find) -> Mask:
@@ -165,7 +190,7 @@ class MaskCache:
             if known is not None and known.version == version:
                 self._masks.move_to_end(token)
                 return known.mask
-        mask = None if known is None else _updated(known, allowed, find)
+        mask = None if known is None else self._updated(known, allowed, find)
         if mask is None:
             mask = self._new(allowed, keys, find)
         with self._lock:
@@ -178,7 +203,7 @@ class MaskCache:
         """Forget everything: rows came, went or moved."""
         with self._lock:
             self._masks.clear()
-            self._places = None
+            self._places = self._changes = None
 
     def _forget(self) -> None:
         """Let go of what was not asked for the longest, where there is too much."""
@@ -202,27 +227,38 @@ class MaskCache:
         """Where the keys of all rows stand. Put right in place: nobody reads them for an earlier version any more."""
         with self._lock:
             known, version = self._places, allowed.version
-            changed = None if known is None or known.layout != layout else allowed.changed(known.version)
-            if known is None or changed is None:
+            changes = None
+            if known is not None and known.layout == layout:
+                changes = self._changed(allowed, known.version, find)
+            if known is None or changes is None or changes.places is None:
                 known = self._places = _Places(layout, version, allowed.places(keys))
-            elif changed.size:
-                slots = find(changed)
-                here = slots >= 0
-                known.places[slots[here]] = allowed.places(changed[here])
+            else:
+                known.places[changes.slots] = changes.places
             known.version = version
             return known.places
 
+    def _updated(self, known: _Remembered, allowed: Allowed, find: Find) -> Mask | None:
+        """A remembered mask as it is by now; ``None`` where it is not known what changed."""
+        changes = self._changed(allowed, known.version, find)
+        if changes is None:
+            return None
+        return known.mask.patched(changes.slots, changes.mask(allowed)) if changes.slots.size else known.mask
 
-def _updated(known: _Remembered, allowed: Allowed, find: Find) -> Mask | None:
-    """A remembered mask as it is by now; ``None`` where it is not known what changed."""
-    changed = allowed.changed(known.version)
-    if changed is None:
-        return None
-    slots = find(changed) if changed.size else _NONE
-    here = slots >= 0
-    if not here.any():
-        return known.mask
-    asked = changed[here]
-    bits = allowed.mask(asked)
-    check_mask(bits, asked.size)
-    return known.mask.patched(slots[here], bits)
+    def _changed(self, allowed: Allowed, since: int, find: Find) -> _Changes | None:
+        """The rows whose keys changed since a version; of the last version asked for they are remembered."""
+        layout, version, last = allowed.layout, allowed.version, self._changes
+        if (
+            last is not None
+            and layout is not None
+            and (last.layout, last.since, last.version) == (layout, since, version)
+        ):
+            return last
+        keys = allowed.changed(since)
+        if keys is None:
+            return None
+        slots = find(keys) if keys.size else _NONE
+        here = slots >= 0
+        slots, keys = slots[here], keys[here]
+        places = None if layout is None else allowed.places(keys)
+        changes = self._changes = _Changes(layout, since, version, slots, keys, places)
+        return changes

@@ -105,11 +105,13 @@ class ArrayFile:
             raise self.damaged(str(exc)) from exc
         if len(self._map) < _HEAD.size:
             raise self.damaged(f"it has {len(self._map)} bytes")
-        found, number, _, place, length, digest = _HEAD.unpack_from(self._map)
+        found, number, zero, place, length, digest = _HEAD.unpack_from(self._map)
         if found != magic.encode("ascii"):
             raise self.damaged(f"it begins with {found!r}, expected {magic!r}")
         if number != version:
             raise StateError(f"{path} is of version {number}, expected {version}", remedy=_REMEDY, code="index-version")
+        if zero:
+            raise self.damaged("its head is not that of any version")
         directory = self._map[place : place + length]
         if len(directory) != length or hashlib.sha256(directory).digest() != digest:
             raise self.damaged("its directory's checksum does not fit")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitari.catalog.base import IndexedItem
-from nitari.keymap import KeyMap
+from nitari.keymap import ABSENT, Base, DenseBase, KeyMap, OrderedBase
 from nitari.search.arrays import ArrayFile, ArrayWriter
 from nitari.search.columns import OrdinalArray
 from nitari.search.growing import Layered
@@ -17,6 +17,9 @@ from nitari.search.texts import Texts, encoded, in_blocks, spread, write_texts
 from nitari.types import BoolArray, Box, KeyArray
 
 ViewArray = NDArray[np.int64]
+# Where the keys of a table are at least one in so many of the numbers between the first and the last of them, there is
+# an entry for every number.
+_SPREAD = 4
 
 
 class Views:
@@ -43,11 +46,7 @@ class Views:
         self._boxes: Layered[np.float64] = Layered(saved("boxes", np.float64, count, 4))
         self._saved_images = None if file is None else Texts.read(file, "views.images", count)
         self._images: list[str] = []
-        if file is None:
-            self._view_of = KeyMap()
-        else:
-            ordered = file.get("views.by_key.keys", np.int64)
-            self._view_of = KeyMap(ordered, file.get("views.by_key.views", np.int32, ordered.size))
+        self._view_of = KeyMap(None if file is None else _read_map(file))
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -151,5 +150,29 @@ class Views:
         write_texts(writer, "views.images", [*old, *in_blocks(own)])
         known = np.flatnonzero(standing)
         order = known[np.argsort(keys[known])]
-        writer.put("views.by_key.keys", keys[order])
-        writer.put("views.by_key.views", order.astype(np.int32))
+        _write_map(writer, keys[order], order.astype(np.int32))
+
+
+def _write_map(writer: ArrayWriter, keys: KeyArray, views: NDArray[np.int32]) -> None:
+    """Write what finds the view of each of ``keys``, which ascend."""
+    first, last = (int(keys[0]), int(keys[-1])) if keys.size else (0, 0)
+    dense = last - first < _SPREAD * keys.size
+    writer.note("views.by_key", {"dense": dense, "first": first})
+    if dense:
+        table = np.full(last - first + 1, ABSENT, np.int32)
+        table[keys - first] = views
+        writer.put("views.by_key.views", table)
+    else:
+        writer.put("views.by_key.keys", keys)
+        writer.put("views.by_key.views", views)
+
+
+def _read_map(file: ArrayFile) -> Base:
+    """What ``_write_map`` wrote."""
+    views = file.get("views.by_key.views", np.int32)
+    try:
+        noted = file.values["views.by_key"]
+        dense, first = bool(noted["dense"]), int(noted["first"])
+    except (KeyError, TypeError, ValueError) as exc:
+        raise file.damaged("it does not say how keys are found") from exc
+    return DenseBase(first, views) if dense else OrderedBase(file.get("views.by_key.keys", np.int64, views.size), views)
