@@ -111,8 +111,8 @@ class CatalogSettings(_Section):
 
     history_days: int = Field(default=7, ge=0, le=3650)
     """For how many days the catalog can be taken back to what it was (``nitari catalog rollback``); 0 to keep nothing
-    beyond the next import or, in a server, the next hour. An edit of attributes costs some 400 bytes of history, one of
-    photos as much as the item takes; new items cost nothing."""
+    beyond the next import or, in a server, the next hour. An edit of attributes costs a few hundred bytes of history,
+    one of photos as much as the item takes; new items cost nothing."""
 
 
 class IngestSettings(_Section):

@@ -56,7 +56,7 @@ class Recoverable(Protocol):
         log follows the rollback; ``seq`` goes on upward, and the rollback itself can be rolled back. Feeds and
         collections stay registered, aliases stay as they are, and so do rejections, except those of items that go.
 
-        All other writers wait meanwhile: about a second for each 5,000 items that differ.
+        All other writers wait meanwhile: about a second for each 2,000 items that differ.
 
         Args:
             to: Number of a change, 0 for the empty catalog; or a time with its zone. Where the clock was set back
