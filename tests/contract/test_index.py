@@ -1,56 +1,22 @@
-"""The contract of ``nitari.index.base.VectorIndex``, for every adapter: a dictionary and brute force are the judges."""
+"""The contract of ``nitari.index.base.VectorIndex``, for every adapter: a dictionary and brute force are the judges.
+
+Random sequences of operations are in ``test_index_model.py``.
+"""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from nitari.errors import NotFoundError, StateError, UsageError
-from nitari.index.base import VectorIndex
-from nitari.index.exact import ExactIndex
-from nitari.index.faiss import FaissIndex
-from nitari.index.segments.costs import Costs
-from nitari.index.segments.segmented import SegmentedIndex
-from nitari.types import FloatArray, KeyArray, Matches
-from support.segments import ListEngine, SealingIndex
-from support.vectors import KeyFilter, brute_force, clustered_units, lattice_units, random_units
-
-Make = Callable[[int], VectorIndex]
-
-
-def trained(dim: int) -> VectorIndex:
-    """Faiss that turns to its codes as early as it can and never falls back on a scan to save time."""
-    return FaissIndex(dim, train_at=640, scan_numbers=0)
-
-
-def with_lists(dim: int) -> VectorIndex:
-    """Segments with an engine, which is asked wherever it can be."""
-    dear = Costs(1e6, 1e6, 1e6, 1e6, 1e6, 1e3, 1.0, 1.0)
-    return SealingIndex(dim, seal_at=600, engine=ListEngine(), costs=dear)
-
-
-ADAPTERS: dict[str, Make] = {
-    "exact": ExactIndex,
-    "faiss": FaissIndex,
-    "faiss-trained": trained,
-    "segments": SegmentedIndex,
-    "segments-sealed": SealingIndex,
-    "segments-lists": with_lists,
-}
-# Enough rows that every adapter is in the state its name says.
-ROWS = 700
-DIM = 16
-# fp16 has 11 bits: a dot product of unit rows is off by at most 2**-11, and the rows' lengths as much again.
-FP16 = 1e-3
+from nitari.index.base import How, Step, VectorIndex
+from nitari.types import FloatArray, KeyArray
+from support.indexes import ADAPTERS, DIM, FP16, ROWS, Make
+from support.vectors import KeyFilter, brute_force, clustered_units, random_units
 
 
 @pytest.fixture(params=sorted(ADAPTERS))
@@ -67,184 +33,6 @@ def filled(make: Make) -> tuple[VectorIndex, KeyArray, FloatArray]:
     index = make(DIM)
     index.add(keys, vectors)
     return index, keys, vectors
-
-
-def is_approximate(index: VectorIndex) -> bool:
-    """Whether the index may miss some of the nearest, as it is now."""
-    if isinstance(index, SegmentedIndex):
-        return any(segment.searcher is not None for segment in index.segments)
-    return isinstance(index, FaissIndex) and bool(index.efforts)
-
-
-def check_answer(
-    index: VectorIndex, found: Matches, content: dict[int, FloatArray], query: FloatArray, k: int, radius: float | None
-) -> None:
-    """``found`` is right by the contract: equal to brute force where the adapter is exact, sound where it is not.
-
-    Brute force looks at the stored rows, which may be rounded; that they are those of ``content`` is checked elsewhere.
-    """
-    keys = np.array(sorted(content), np.int64)
-    rows = index.vectors(keys)
-    assert found.keys.dtype == np.int64
-    assert found.distances.dtype == np.float32
-    if not is_approximate(index):
-        wanted, distances = brute_force(keys, rows, query, k, radius)
-        np.testing.assert_array_equal(found.keys, wanted)
-        np.testing.assert_array_equal(found.distances, distances)
-        return
-    assert np.unique(found.keys).size == found.keys.size
-    assert set(found.keys.tolist()) <= content.keys()
-    order = np.lexsort((found.keys, found.distances))
-    np.testing.assert_array_equal(order, np.arange(order.size))
-    own = np.array([1.0 - float(np.dot(content[key], query)) for key in found.keys.tolist()])
-    np.testing.assert_allclose(found.distances, own, atol=FP16)
-    if radius is None:
-        assert len(found) == min(k, len(content))
-    else:
-        assert (found.distances <= radius).all()
-
-
-class Machine(RuleBasedStateMachine):
-    """Random operations on an index and on a dictionary, which must agree."""
-
-    make: Make
-    start = 0
-    dim = 5
-    universe = 60
-
-    @initialize()
-    def begin(self) -> None:
-        """Start with an index of ``start`` rows."""
-        self.index = type(self).make(self.dim)
-        self.content: dict[int, FloatArray] = {}
-        if self.start:
-            self.put(range(self.start), 99)
-
-    def put(self, keys: Any, seed: int) -> None:
-        """Add to both."""
-        array = np.array(list(keys), np.int64)
-        vectors = lattice_units(array.size, self.dim, seed=seed)
-        self.index.add(array, vectors)
-        self.content.update(zip(array.tolist(), vectors, strict=True))
-
-    @rule(keys=st.sets(st.integers(0, universe), max_size=12), seed=st.integers(0, 2**16))
-    def add(self, keys: set[int], seed: int) -> None:
-        """Insert some, replace others, add removed ones again."""
-        self.put(keys, seed)
-
-    @rule(seed=st.integers(0, 2**16), count=st.integers(1, 300))
-    def add_many(self, seed: int, count: int) -> None:
-        """Grow."""
-        self.put(range(100, 100 + count), seed)
-
-    @rule(keys=st.lists(st.integers(-1, universe + 2), max_size=12))
-    def remove(self, keys: list[int]) -> None:
-        """Remove known and unknown keys, some of them twice."""
-        there = {key for key in keys if self.content.pop(key, None) is not None}
-        assert self.index.remove(np.array(keys, np.int64)) == len(there)
-
-    @rule(share=st.floats(0, 1), seed=st.integers(0, 2**16))
-    def remove_many(self, share: float, seed: int) -> None:
-        """Shrink."""
-        rng = np.random.default_rng(seed)
-        keys = [key for key in self.content if rng.random() < share]
-        assert self.index.remove(np.array(keys, np.int64)) == len(keys)
-        for key in keys:
-            del self.content[key]
-
-    @rule(
-        k=st.integers(1, 80),
-        seed=st.integers(0, 2**16),
-        share=st.none() | st.floats(0, 1),
-        radius=st.none() | st.floats(0, 2),
-        queries=st.integers(1, 9),
-    )
-    def query(self, k: int, seed: int, share: float | None, radius: float | None, queries: int) -> None:
-        """Ask with and without filter and radius."""
-        rng = np.random.default_rng(seed)
-        allowed = None if share is None else [key for key in self.content if rng.random() < share]
-        content = self.content if allowed is None else {key: self.content[key] for key in allowed}
-        vectors = lattice_units(queries, self.dim, seed=seed)
-        answers = self.index.query(
-            vectors, k, allowed=None if allowed is None else KeyFilter(allowed), max_distance=radius
-        )
-        assert len(answers) == queries
-        for found, vector in zip(answers, vectors, strict=True):
-            check_answer(self.index, found, content, vector, k, radius)
-
-    @rule()
-    def save_and_load(self) -> None:
-        """Go on with a fresh object that loaded what this one saved."""
-        with tempfile.TemporaryDirectory() as folder:
-            self.index.save(Path(folder))
-            self.index.close()
-            self.index = type(self).make(self.dim)
-            self.index.load(Path(folder))
-
-    @invariant()
-    def same_content(self) -> None:
-        """Both hold the same keys with the same vectors."""
-        if not hasattr(self, "index"):
-            return
-        assert len(self.index) == len(self.content)
-        keys = np.array(sorted(self.content), np.int64)
-        np.testing.assert_array_equal(np.sort(self.index.keys()), keys)
-        if keys.size:
-            rows = np.stack([self.content[key] for key in keys.tolist()])
-            np.testing.assert_allclose(self.index.vectors(keys), rows, atol=FP16)
-
-
-class ExactMachine(Machine):
-    """Exact search."""
-
-    make = ExactIndex
-
-
-class FaissMachine(Machine):
-    """Faiss below the number of rows it trains at."""
-
-    make = FaissIndex
-
-
-class TrainedMachine(Machine):
-    """Faiss that starts with codes, and drops or rebuilds them as rows come and go."""
-
-    make = staticmethod(trained)
-    start = ROWS
-
-
-class SegmentsMachine(Machine):
-    """Segments that nobody seals."""
-
-    make = SegmentedIndex
-
-
-class SealingMachine(Machine):
-    """Small segments that are sealed, merged and scanned."""
-
-    make = SealingIndex
-
-
-class ListsMachine(Machine):
-    """Segments with an engine."""
-
-    make = staticmethod(with_lists)
-    start = ROWS
-
-
-_SETTINGS = settings(max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
-TestExactMachine = ExactMachine.TestCase
-TestExactMachine.settings = _SETTINGS
-TestFaissMachine = FaissMachine.TestCase
-TestFaissMachine.settings = settings(_SETTINGS, max_examples=10)
-TestSegmentsMachine = SegmentsMachine.TestCase
-TestSegmentsMachine.settings = settings(_SETTINGS, max_examples=10)
-TestSealingMachine = SealingMachine.TestCase
-TestSealingMachine.settings = _SETTINGS
-TestListsMachine = ListsMachine.TestCase
-TestListsMachine.settings = settings(_SETTINGS, max_examples=6, stateful_step_count=15, phases=[Phase.generate])
-TestTrainedMachine = TrainedMachine.TestCase
-TestTrainedMachine.settings = settings(_SETTINGS, max_examples=6, stateful_step_count=15, phases=[Phase.generate])
 
 
 def test_an_empty_index_answers_every_query_with_nothing(make: Make, tmp_path: Path) -> None:
@@ -378,6 +166,60 @@ def test_a_radius_includes_its_edge(filled: tuple[VectorIndex, KeyArray, FloatAr
     found = index.query(vectors[:1], 20, max_distance=radius)[0]
     np.testing.assert_array_equal(found.keys, reference.keys[reference.distances <= reference.distances[9]])
     assert len(index.query(-vectors[:1], 5, max_distance=0.0)[0]) == 0
+
+
+@pytest.mark.parametrize("count", [1, 20, 300])
+@pytest.mark.parametrize("share", [1.0, 0.4])
+def test_a_radius_holds_all_that_is_within(
+    filled: tuple[VectorIndex, KeyArray, FloatArray], count: int, share: float
+) -> None:
+    """Asked for everything within a distance, an index leaves next to nothing out, with a filter or without."""
+    index, keys, vectors = filled
+    mine = keys[np.random.default_rng(3).random(ROWS) < share]
+    rows = index.vectors(mine)
+    wanted = found = 0
+    for query in vectors[:20]:
+        near = brute_force(mine, rows, query, count)[1]
+        radius = float(near[-1])
+        allowed = None if share == 1.0 else KeyFilter(mine.tolist(), name="mine")
+        matches = index.query(query[np.newaxis], ROWS, allowed=allowed, max_distance=radius)[0]
+        assert (matches.distances <= radius).all()
+        wanted, found = wanted + near.size, found + len(matches)
+    assert found >= 0.98 * wanted
+
+
+def test_distances_are_cosine_distances(filled: tuple[VectorIndex, KeyArray, FloatArray]) -> None:
+    """``1 - cos`` of the stored rows, to the last bit, whatever found them."""
+    index, _, vectors = filled
+    queries = random_units(5, DIM, seed=11)
+    for query, found in zip(queries, index.query(queries, 30), strict=True):
+        _, distances = brute_force(found.keys, index.vectors(found.keys), query, 30)
+        np.testing.assert_array_equal(found.distances, distances)
+    opposite = index.query(-vectors[:1], ROWS)[0]
+    assert opposite.distances[-1] == pytest.approx(2.0, abs=FP16)
+
+
+@pytest.mark.parametrize("share", [None, 0.5, 0.01, 0.0])
+@pytest.mark.parametrize("radius", [None, 0.2])
+def test_a_trace_says_what_was_done(
+    filled: tuple[VectorIndex, KeyArray, FloatArray], share: float | None, radius: float | None
+) -> None:
+    """Each part tells of each query how many rows it has, how many are allowed, what it did and why; answers stay."""
+    index, keys, vectors = filled
+    mine = keys[: int(ROWS * (1.0 if share is None else share))]
+    allowed = None if share is None else KeyFilter(mine.tolist(), name=f"first {share}")
+    trace: list[Step] = []
+    told = index.query(vectors[:3], 5, allowed=allowed, max_distance=radius, trace=trace)
+    plain = index.query(vectors[:3], 5, allowed=allowed, max_distance=radius)
+    assert [one.keys.tolist() for one in told] == [one.keys.tolist() for one in plain]
+    assert sum(step.rows for step in trace) == 3 * ROWS
+    assert sum(step.allowed for step in trace) == 3 * mine.size
+    for step in trace:
+        assert step.part
+        assert step.reason
+        assert step.how in get_args(How)
+        assert (step.how == "empty") == (step.allowed == 0)
+        assert min(step.probes, step.candidates, step.ms) >= 0
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,10 @@ more than one.
 from __future__ import annotations
 
 import os
+import shutil
+import weakref
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 import numpy as np
@@ -37,7 +39,6 @@ from nitari.types import FloatArray, KeyArray
 
 try:
     import ngtpy as _ngtpy
-    from threadpoolctl import threadpool_limits
 except ImportError as exc:
     raise MissingExtraError("the index engine ngt", "ngt") from exc
 
@@ -69,9 +70,10 @@ class Graph:
         dim: Width of a vector.
     """
 
-    def __init__(self, index: Any, home: TemporaryDirectory[str], dim: int) -> None:
+    def __init__(self, index: Any, home: Path, dim: int) -> None:
         self._index = index
         self._home = home
+        self._forget_home = weakref.finalize(self, shutil.rmtree, home, ignore_errors=True)
         self.dim = dim
 
     @classmethod
@@ -86,12 +88,13 @@ class Graph:
         Raises:
             UsageError: where this build of NGT does not know fp16.
         """
-        home = TemporaryDirectory(prefix="nitari-ngt-")
-        new = Path(home.name) / "new"
+        home = Path(mkdtemp(prefix="nitari-ngt-"))
+        new = home / "new"
         kind = "Float16" if half else "Float"
         try:
             ngtpy.create(str(new), dim, edge_size_for_creation=edges, distance_type=_DISTANCE, object_type=kind)
         except RuntimeError as exc:
+            shutil.rmtree(home, ignore_errors=True)
             raise UsageError(f"NGT {VERSION} cannot make a graph of {kind} vectors: {exc}") from exc
         return cls._open(new, home, dim, read_only=False)
 
@@ -104,8 +107,8 @@ class Graph:
         Raises:
             StateError: where NGT cannot read it (another version), or it holds vectors of another width.
         """
-        home = TemporaryDirectory(prefix="nitari-ngt-")
-        saved = Path(home.name) / "saved"
+        home = Path(mkdtemp(prefix="nitari-ngt-"))
+        saved = home / "saved"
         saved.mkdir()
         for name in FILES:
             (saved / name).symlink_to((folder / f"{_PREFIX}{name}").resolve())
@@ -113,6 +116,7 @@ class Graph:
             graph = cls._open(saved, home, dim, read_only=read_only)
             graph.search(np.ones(dim, np.float32), 1)  # says so where the width is another one
         except RuntimeError as exc:
+            shutil.rmtree(home, ignore_errors=True)
             raise StateError(
                 f"the graph in {folder} cannot be read by NGT {VERSION}: {exc}",
                 remedy="nothing is lost: delete the folder and it is rebuilt from the catalog",
@@ -121,9 +125,9 @@ class Graph:
         return graph
 
     @classmethod
-    def _open(cls, where: Path, home: TemporaryDirectory[str], dim: int, *, read_only: bool) -> Graph:
+    def _open(cls, where: Path, home: Path, dim: int, *, read_only: bool) -> Graph:
         """Open through a link: NGT can save to no other path than that it was opened by."""
-        link = Path(home.name) / "at"
+        link = home / "at"
         link.symlink_to(where)
         return cls(ngtpy.Index(str(link), read_only=read_only, log_disabled=True), home, dim)
 
@@ -176,7 +180,7 @@ class Graph:
         """
         part = folder / f"{_PREFIX}part"
         part.mkdir()
-        link = Path(self._home.name) / "at"
+        link = self._home / "at"
         link.unlink()
         link.symlink_to(part.resolve())
         self._index.save()
@@ -185,7 +189,7 @@ class Graph:
     def close(self) -> None:
         """Let go of memory."""
         self._index.close()
-        self._home.cleanup()
+        self._forget_home()
 
 
 def optimize(
@@ -207,8 +211,13 @@ def optimize(
         incoming: Edges to each node from its nearest that are kept.
 
     Raises:
+        MissingExtraError: NGT was built by hand, and what limits its threads was not installed.
         OSError: where the disk is full.
     """
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError as exc:
+        raise MissingExtraError("optimizing NGT's graphs", "ngt") from exc
     with TemporaryDirectory(prefix=f"{_PREFIX}anng-", dir=folder) as scratch:
         source, made = Path(scratch) / "anng", Path(scratch) / "onng"
         source.mkdir()

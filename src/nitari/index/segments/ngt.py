@@ -148,9 +148,9 @@ class NgtSearcher:
     def cost_ns(self, *, probes: int, candidates: int) -> float:
         """About how long ``nearest`` takes without Python's part, nanoseconds."""
         count = len(self._rows)
-        dim = self._rows.shape[1]
+        dim: int = self._rows.shape[1]
         pool = min(count, probes * POOL_STEP)
-        walked: float = min(count, _WALK * math.pow(pool, _WALK_POWER) * max(1.0, math.log2(count) / _FITTED_AT))
+        walked = min(count, _WALK * math.pow(pool, _WALK_POWER) * max(1.0, math.log2(count) / _FITTED_AT))
         return walked * (_NODE_NS + dim * _DIMENSION_NS) + min(candidates, pool) * dim * _DIMENSION_NS
 
     def close(self) -> None:
