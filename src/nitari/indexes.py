@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nitari.errors import UsageError
@@ -61,10 +63,13 @@ def open_index_store(settings: Settings, catalog: SqlCatalog, spec: CollectionSp
     from nitari.index.segments.manifest import Origin
     from nitari.index.segments.store import IndexStore
 
-    origin = Origin(spec.name, spec.dim, spec.fingerprint, catalog.identity)
-    # Names are made of card names, which are safe; nobody's name shall lead out of the folder all the same.
-    folder = settings.home / INDEXES / _UNSAFE.sub(lambda found: f"%{ord(found[0]):02x}", spec.name)
-    return IndexStore(folder, origin=origin, engines=segment_engines())
+    origin = Origin(spec.name, spec.dim, spec.fingerprint, catalog.identity_of(spec.name))
+    return IndexStore(_folder(settings, spec.name), origin=origin, engines=segment_engines())
+
+
+def remove_index(settings: Settings, collection: str) -> None:
+    """Delete the index of a collection that was dropped. What somebody still has open goes when it is closed."""
+    shutil.rmtree(_folder(settings, collection), ignore_errors=True)
 
 
 def segment_engines() -> Mapping[str, SegmentEngine]:
@@ -156,6 +161,11 @@ def maintainer_command(settings: Settings) -> list[str]:
     """The command line of a process that maintains the home's indexes until its standard input is closed."""
     return [sys.executable, "-m", "nitari", "--home", os.fspath(settings.home), "index", "maintain", "--follow",
             "--until-stdin-closes"]  # fmt: skip
+
+
+def _folder(settings: Settings, collection: str) -> Path:
+    # Names are made of card names, which are safe; nobody's name shall lead out of the folder all the same.
+    return settings.home / INDEXES / _UNSAFE.sub(lambda found: f"%{ord(found[0]):02x}", collection)
 
 
 def _policy(settings: Settings) -> Policy:

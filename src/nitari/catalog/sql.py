@@ -151,6 +151,14 @@ class SqlCatalog(SqlRecovery):
         """Close connections."""
         self._database.close()
 
+    def identity_of(self, collection: str) -> str:
+        """Of a collection of this catalog: one that is registered after another of its name was dropped has another.
+
+        Raises:
+            NotFoundError: no collection has this name.
+        """
+        return f"{self.identity}-{self._collection(collection).number}"
+
     def ping(self) -> None:
         """Raise ``DependencyError`` or ``StateError`` where the database does not answer."""
         self.seq()

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 from nitari.catalog.base import DEFAULT_ALIAS, Alias, Catalog, CollectionInfo, Lack
 from nitari.cli.output import CommandContext, err, is_terminal, json_option, print_error, print_json, print_table
 from nitari.errors import NotFoundError, UsageError
+from nitari.indexes import remove_index
 from nitari.ingest.reembed import ReembedReport
 from nitari.settings import Settings
 from nitari.wiring import open_catalog, open_reembedder
@@ -141,9 +142,11 @@ def status_command(context: CommandContext, /, *, name: str | None, as_json: boo
 @click.pass_obj
 def drop_command(context: CommandContext, /, *, name: str, as_json: bool) -> int:
     """Delete the collection NAME with its vectors. Items and photos stay; what an alias names is not deleted."""
-    with open_catalog(context.settings()) as catalog:
+    settings = context.settings()
+    with open_catalog(settings) as catalog:
         vectors = next((info.vectors for info in catalog.collections() if info.name == name), 0)
         catalog.drop_collection(name)
+    remove_index(settings, name)
     if as_json:
         print_json({"dropped": name, "vectors": vectors})
     else:
