@@ -62,20 +62,12 @@ class Body:
         self._costs = costs
         self._plans: dict[int, Plan] = {}
 
-    def plan(self, k: int, *, copied_ns: float = 0.0) -> Plan:
-        """What to do for the ``k`` nearest; see ``choose``. Remembered, so ``copied_ns`` must always be the same."""
+    def plan(self, k: int) -> Plan:
+        """What to do for the ``k`` nearest; see ``choose``. Remembered."""
         plan = self._plans.get(k)
         if plan is None:
             rows, dim = self.rows.shape
-            plan = choose(
-                rows=rows,
-                allowed=self.allowed,
-                k=k,
-                dim=dim,
-                costs=self._costs,
-                engine=self.engine,
-                copied_ns=copied_ns,
-            )
+            plan = choose(rows=rows, allowed=self.allowed, k=k, dim=dim, costs=self._costs, engine=self.engine)
             self._plans[k] = plan
         return plan
 

@@ -17,6 +17,7 @@ from nitari.index.ranking import best
 from nitari.index.segments.body import Body, Found
 from nitari.index.segments.costs import Costs
 from nitari.index.segments.engine import SlotArray
+from nitari.index.segments.materialized import Copies, Copy, Order
 from nitari.index.segments.planner import Engine
 from nitari.index.segments.sealed import SealedSegment
 from nitari.types import BoolArray, FloatArray, KeyArray, Matches
@@ -31,14 +32,22 @@ class Filtered:
     """What one filter allows of the rows that are alive, and what was derived from that.
 
     Args:
+        token: Of the filter.
         body: The segment's rows, of which those may be answered.
         source: What the filter says of all rows; another object once it says something else.
-        asked: How often it was asked for.
+        state: ``SealedPart``'s, that the rest is right for.
+        asked: How many queries there were with it.
+        copy: Its rows laid side by side; ``None`` where they are not.
+        pays: For a ``k``, from how many queries on a copy is worth it.
     """
 
+    token: str
     body: Body
     source: Mask
+    state: int
     asked: int = 0
+    copy: Copy | None = None
+    pays: tuple[int, float] = (0, 0.0)
 
 
 class SealedPart:
@@ -49,9 +58,18 @@ class SealedPart:
         alive: For each slot, whether its key is still to be found: bool ``[n]``, kept; ``None`` for all.
         costs: Of this machine.
         level: Level of recall to search at, of ``calibrate.LEVELS``.
+        copies: Keeps copies of the rows of filters that return; ``None`` for none.
     """
 
-    def __init__(self, segment: SealedSegment, alive: BoolArray | None = None, *, costs: Costs, level: float) -> None:
+    def __init__(
+        self,
+        segment: SealedSegment,
+        alive: BoolArray | None = None,
+        *,
+        costs: Costs,
+        level: float,
+        copies: Copies | None = None,
+    ) -> None:
         self.segment = segment
         self._costs = costs
         self._alive = np.ones(segment.count, np.bool_) if alive is None else alive
@@ -59,6 +77,8 @@ class SealedPart:
         self._masks = MaskCache()
         self._filters: OrderedDict[str, Filtered] = OrderedDict()
         self._body: Body | None = None
+        self._state = 0
+        self._copies = copies
         self._lock = Lock()
         self._pins = 0
         self._retired = False
@@ -112,8 +132,12 @@ class SealedPart:
         trace: list[Step] | None = None,
     ) -> list[Matches]:
         """The ``k`` nearest allowed keys of each query, as ``VectorIndex.query`` says."""
-        body = self._whole() if allowed is None else self._filtered(allowed).body
-        return [self._answer(body, vector, k, max_distance, trace) for vector in vectors]
+        if allowed is None:
+            return [self._answer(self._whole(), None, vector, k, max_distance, trace) for vector in vectors]
+        filtered = self._filtered(allowed, len(vectors))
+        if self._copies is not None:
+            self._consider_copy(self._copies, filtered, k)
+        return [self._answer(filtered.body, filtered.copy, vector, k, max_distance, trace) for vector in vectors]
 
     def pin(self) -> bool:
         """Keep the segment open for whoever reads it off the query path; ``False`` where it is closed already."""
@@ -135,14 +159,15 @@ class SealedPart:
             last = not self._retired and not self._pins
             self._retired = True
             self._filters.clear()
+        if self._copies is not None:
+            self._copies.forget(self)
         if last:
             self.segment.close()
 
     def _forget(self) -> None:
         """Plan anew, with another engine or other rows alive."""
         self._body = None
-        with self._lock:
-            self._filters.clear()
+        self._state += 1
 
     def _whole(self) -> Body:
         """All rows that are alive."""
@@ -153,19 +178,50 @@ class SealedPart:
             body = self._body = Body(self.segment.rows, engine=self._engine, mask=mask, costs=self._costs)
         return body
 
-    def _filtered(self, allowed: Allowed) -> Filtered:
+    def _filtered(self, allowed: Allowed, queries: int) -> Filtered:
         """What a filter allows of what is alive, brought up to date."""
-        source = self._masks.get(allowed, self.segment.keys, self.segment.find)
+        source, token = self._masks.get(allowed, self.segment.keys, self.segment.find), allowed.token
         with self._lock:
-            filtered = self._filters.get(allowed.token)
-            if filtered is None or filtered.source is not source:
+            filtered = self._filters.get(token)
+            if filtered is None or filtered.source is not source or filtered.state != self._state:
                 body = Body(self.segment.rows, engine=self._engine, mask=self._living(source), costs=self._costs)
-                filtered = self._filters[allowed.token] = Filtered(body, source)
+                before, filtered = filtered, Filtered(token, body, source, self._state)
+                if before is not None:
+                    filtered.asked = before.asked
+                    filtered.copy = None if before.copy is None else before.copy.follow(_mask_of(body))
+                self._filters[token] = filtered
                 if len(self._filters) > _REMEMBERED:
                     self._filters.popitem(last=False)
-            filtered.asked += 1
-            self._filters.move_to_end(allowed.token)
+            filtered.asked += queries
+            self._filters.move_to_end(token)
         return filtered
+
+    def _consider_copy(self, copies: Copies, filtered: Filtered, k: int) -> None:
+        """Have the rows of a filter copied where that pays; note where a copy is used."""
+        if filtered.copy is not None:
+            copies.used((id(self), filtered.token))
+            return
+        if filtered.pays[0] != k:
+            filtered.pays = (k, copies.pays_from(filtered.body, k))
+        if filtered.asked < filtered.pays[1]:
+            return
+        token, mask = filtered.token, _mask_of(filtered.body)
+
+        def take(copy: Copy) -> bool:
+            with self._lock:
+                now = self._filters.get(token)
+                if now is None or self._retired:
+                    return False
+                now.copy = copy if _mask_of(now.body) is mask else copy.follow(_mask_of(now.body))
+                return now.copy is not None
+
+        def drop() -> None:
+            with self._lock:
+                now = self._filters.get(token)
+                if now is not None:
+                    now.copy = None
+
+        copies.order(Order(self, token, mask.slots, self.segment.rows, self._engine, self.pin, self.unpin, take, drop))
 
     def _living(self, mask: Mask) -> Mask:
         """The rows of ``mask`` that are alive."""
@@ -176,14 +232,22 @@ class SealedPart:
         return Mask.from_bits(mask.bits & self._alive)
 
     def _answer(
-        self, body: Body, vector: FloatArray, k: int, max_distance: float | None, trace: list[Step] | None
+        self,
+        body: Body,
+        copy: Copy | None,
+        vector: FloatArray,
+        k: int,
+        max_distance: float | None,
+        trace: list[Step] | None,
     ) -> Matches:
         """One query."""
-        if trace is None:
-            found = body.nearest(vector, k, max_distance)
+        began = perf_counter() if trace is not None else 0.0
+        plan = None if copy is None else body.plan(k).beside("materialized", copy.cost(k))
+        if copy is not None and plan is not None and plan.how == "materialized":
+            found = copy.nearest(self.segment.rows, plan, vector, k, max_distance)
         else:
-            began = perf_counter()
             found = body.nearest(vector, k, max_distance)
+        if trace is not None:
             trace.append(self._step(body, found, (perf_counter() - began) * 1e3))
         return best(self.segment.keys[found.slots], found.distances, k, max_distance)
 
@@ -192,3 +256,10 @@ class SealedPart:
         if found.how != found.plan.how:
             reason += "; what is allowed lies too far from the query for that"
         return Step(self.segment.name, len(self), body.allowed, found.how, reason, found.probes, found.compared, ms)
+
+
+def _mask_of(body: Body) -> Mask:
+    """The mask of a body that has one: every filter's."""
+    if body.mask is None:
+        raise AssertionError("a filter without a mask")
+    return body.mask

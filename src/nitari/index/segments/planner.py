@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,6 +42,11 @@ class Plan:
     cost_ns: float
     effort: Effort | None = None
     offers: tuple[tuple[How, float], ...] = ()
+
+    def beside(self, how: How, cost_ns: float) -> Plan:
+        """The better one of this plan and another way."""
+        offers = tuple(sorted((*self.offers, (how, cost_ns)), key=lambda offer: offer[1]))
+        return replace(self, offers=offers) if self.cost_ns <= cost_ns else Plan(how, cost_ns, None, offers)
 
     @property
     def reason(self) -> str:
@@ -89,9 +94,7 @@ class Engine:
         return costs.codes_ns + costs.codes_factor * said
 
 
-def choose(
-    *, rows: int, allowed: int, k: int, dim: int, costs: Costs, engine: Engine | None = None, copied_ns: float = 0.0
-) -> Plan:
+def choose(*, rows: int, allowed: int, k: int, dim: int, costs: Costs, engine: Engine | None = None) -> Plan:
     """The cheapest plan for the ``k`` nearest.
 
     Args:
@@ -101,15 +104,12 @@ def choose(
         dim: Width of a row.
         costs: Of this machine.
         engine: Where the segment has one.
-        copied_ns: What it takes to search a copy of the allowed rows; 0 where there is none.
     """
     if not allowed:
         return Plan("empty", 0.0)
     offers: list[tuple[How, float]] = [("scan", costs.scan(rows, dim))]
     if allowed < rows:
         offers.append(("gather", costs.gather(allowed, dim)))
-    if copied_ns:
-        offers.append(("materialized", copied_ns))
     effort = None
     if engine is not None and engine.efforts:
         effort = engine.effort(k, share=allowed / rows)

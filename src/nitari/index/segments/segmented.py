@@ -15,7 +15,9 @@ from nitari.index.checks import check_dim, check_keys, check_pairs, check_query,
 from nitari.index.ranking import best
 from nitari.index.seal import check_seal, write_seal
 from nitari.index.segments.costs import Costs, default_costs
+from nitari.index.segments.engine import SegmentEngine
 from nitari.index.segments.live import LiveSegment
+from nitari.index.segments.materialized import COPIES_BYTES, Copies
 from nitari.index.segments.part import SealedPart
 from nitari.index.segments.sealed import SealedSegment
 from nitari.types import BoolArray, FloatArray, KeyArray, Matches
@@ -53,13 +55,24 @@ class SegmentedIndex:
         dim: Width of a vector.
         costs: Of this machine; ``None`` for the usual ones.
         recall_target: Share of the true nearest that is promised, 0-1.
+        copies_bytes: How much memory the rows of filters that return may take, side by side; 0 for none.
+        copy_engine: Builds an index of large ones of those; ``None`` to scan them.
     """
 
-    def __init__(self, dim: int, *, costs: Costs | None = None, recall_target: float = RECALL_TARGET) -> None:
+    def __init__(
+        self,
+        dim: int,
+        *,
+        costs: Costs | None = None,
+        recall_target: float = RECALL_TARGET,
+        copies_bytes: int = COPIES_BYTES,
+        copy_engine: SegmentEngine | None = None,
+    ) -> None:
         check_dim(dim)
         self._dim = dim
         self._costs = costs or default_costs()
         self._level = level_for(recall_target)
+        self._copies = Copies(costs=self._costs, limit=copies_bytes, engine=copy_engine)
         self._live = LiveSegment(dim)
         self._parts: tuple[SealedPart, ...] = ()
         self._removed: list[KeyArray] | None = None
@@ -108,7 +121,13 @@ class SegmentedIndex:
         for segment in segments:
             part = known.get(id(segment))
             if part is None:
-                part = SealedPart(segment, np.array(alive(segment.keys)), costs=self._costs, level=self._level)
+                part = SealedPart(
+                    segment,
+                    np.array(alive(segment.keys)),
+                    costs=self._costs,
+                    level=self._level,
+                    copies=self._copies,
+                )
             parts.append(part)
         return Adoption(tuple(parts), tuple(part for part in parts if id(part.segment) not in known))
 
@@ -183,6 +202,10 @@ class SegmentedIndex:
             return answers[0]
         return [_merged(found, k) for found in zip(*answers, strict=True)] if answers else [_NOTHING] * len(vectors)
 
+    def settle(self, timeout_s: float | None = None) -> bool:
+        """Wait until nothing is under way in the background; ``False`` where that takes longer."""
+        return self._copies.settle(timeout_s)
+
     def vectors(self, keys: KeyArray) -> FloatArray:
         """The vectors of ``keys``: float32 ``[n, dim]``, of fp16 precision where they are sealed.
 
@@ -238,6 +261,7 @@ class SegmentedIndex:
         """Let go of files and memory; the index is empty afterwards."""
         self._live.clear()
         self._retire_all()
+        self._copies.close()
 
     def _all(self) -> tuple[LiveSegment | SealedPart, ...]:
         """Everything that is searched."""
