@@ -28,6 +28,7 @@ import harness
 from ann_protocol import DataSet
 from ann_systems import OURS, PEERS, Spec
 from environments import environment, python_of
+from nitari.index.segments.policy import Policy
 
 HERE = Path(__file__).resolve().parent
 MOST_FOR_PEERS = 1_000_000
@@ -43,7 +44,7 @@ def main() -> int:
     work = given.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
     sources = ann_data.Sources(given.fashion, given.catalogs)
-    bench = ann_measure.Bench(work, given.core, given.rounds)
+    bench = ann_measure.Bench(work, given.core, given.rounds, 0.1 if given.smoke else 1.0)
     specs = [*(OURS[name] for name in given.only), *(PEERS[name] for name in given.peers)]
     sets = []
     for name in given.data:
@@ -88,6 +89,7 @@ def _fitting(specs: list[Spec], data: DataSet) -> list[Spec]:
         if (spec.ours or data.count <= MOST_FOR_PEERS)
         and (spec.name != "nitari-exact" or data.count <= EXACT_TO)
         and (spec.name != "nitari-faiss" or data.count <= MOST_FOR_PEERS)
+        and (spec.name != "nitari-ivf" or data.count >= Policy().engine_rows)
     ]
 
 

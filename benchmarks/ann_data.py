@@ -190,7 +190,7 @@ def _write_rows(folder: Path, count: int, dim: int, dtype: Any, blocks: Iterator
 
 def _synthetic(count: int) -> Callable[[Path, Sources], tuple[Array, Array]]:
     def make(folder: Path, sources: Sources) -> tuple[Array, Array]:
-        draw = _manifold()
+        draw = manifold()
         sizes = [min(BLOCK, count - start) for start in range(0, count, BLOCK)]
         dtype = np.float32 if count <= 1_000_000 else np.float16
         _write_rows(folder, count, 128, dtype, (draw(number, size) for number, size in enumerate(sizes)))
@@ -199,7 +199,7 @@ def _synthetic(count: int) -> Callable[[Path, Sources], tuple[Array, Array]]:
     return make
 
 
-def _manifold(charts: int = 4, latent: int = 32, space: int = 48, hidden: int = 64, dim: int = 128) -> Draw:
+def manifold(charts: int = 4, latent: int = 32, space: int = 48, hidden: int = 64, dim: int = 128) -> Draw:
     """A few normal distributions in a latent space, bent by a smooth random map into ``dim``, a little noise added.
 
     Sizes are set so that the estimated local intrinsic dimension comes out at 15 to 20.
@@ -299,7 +299,7 @@ def _photo_vectors(folder: Path, sources: Sources) -> Array:
 
 def _small(folder: Path, sources: Sources) -> tuple[Array, Array]:
     """A set to try everything on."""
-    draw = _manifold()
+    draw = manifold()
     _write_rows(folder, 3000, 128, np.float32, iter([draw(0, 3000)]))
     return draw(10**6, QUERIES // 5), draw(10**6 + 1, 1000)
 

@@ -16,7 +16,7 @@ from ann_systems import FailedError, Process, Spec
 
 TARGETS = (0.9, 0.95, 0.99)
 FILTER_TARGET = 0.99
-TUNE_S, ROUND_S, FILTERED_ROUND_S = 4.0, 1.5, 0.6
+TUNE_S, ROUND_S, FILTERED_ROUND_S = 1.2, 1.5, 0.6
 BUILD_S = 3 * 3600
 CANDIDATES = 2
 """Of so many settings that reach a target, the best are timed in rounds."""
@@ -31,12 +31,14 @@ class Bench:
         work: The cache folder.
         core: On which core systems run.
         rounds: Repetitions of timed queries.
+        hurry: Measure each thing for this share of the usual time only.
         failures: What did not work: (system, data, phase, reason).
     """
 
     work: Path
     core: int | None
     rounds: int = 5
+    hurry: float = 1.0
     failures: list[tuple[str, str, str, str]] = field(default_factory=list)
 
     def state(self, spec: Spec, data: ann.DataSet) -> Path:
@@ -108,11 +110,11 @@ def tune(bench: Bench, data: ann.DataSet, specs: Sequence[Spec]) -> None:
             process.ask("open")
             for name in missing:
                 targets = TARGETS if name is None else (FILTER_TARGET,)
-                tuned[str(name)] = _tuned(process, name, targets)
+                tuned[str(name)] = _tuned(process, name, targets, TUNE_S * bench.hurry)
                 bench.keep(spec, data, "tune", tuned)
 
 
-def _tuned(process: Process, filter_name: str | None, targets: Sequence[float]) -> dict[str, Any]:
+def _tuned(process: Process, filter_name: str | None, targets: Sequence[float], seconds: float) -> dict[str, Any]:
     """Settings by target: the quickest ones among the cheapest that reach it on each ladder."""
     evaluated: dict[str, dict[str, Any]] = {}
 
@@ -123,7 +125,7 @@ def _tuned(process: Process, filter_name: str | None, targets: Sequence[float]) 
                 "setting": setting,
                 **process.ask(
                     "search", setting=setting, filter_name=filter_name, mode="returning", first=0, count=10**6,
-                    seconds=TUNE_S,
+                    seconds=seconds,
                 ),
             }  # fmt: skip
         return float(evaluated[text]["recall"])
@@ -176,7 +178,7 @@ def rounds(bench: Bench, data: ann.DataSet, specs: Sequence[Spec]) -> None:
                     if _rounds_of(done) > number or any(one[0] == spec.name for one in bench.failures):
                         continue
                     with _quiet(bench, spec, data):
-                        done.extend(_round(process, tuned, name, number))
+                        done.extend(_round(process, tuned, name, number, bench.hurry))
             for spec, _, _, done in running:
                 bench.keep(spec, data, "rounds", [*done, {"round_done": number}] if _due(done, number) else done)
                 if _due(done, number):
@@ -202,7 +204,9 @@ def _quiet(bench: Bench, spec: Spec, data: ann.DataSet) -> Iterator[None]:
         bench.failures.append((spec.name, data.name, "rounds", str(exc)))
 
 
-def _round(process: Process, tuned: dict[str, Any], name: str | None, number: int) -> Iterator[dict[str, Any]]:
+def _round(
+    process: Process, tuned: dict[str, Any], name: str | None, number: int, hurry: float
+) -> Iterator[dict[str, Any]]:
     """One filter's settings, each timed once in each mode."""
     settings: list[ann.Setting] = []
     for chosen in tuned[str(name)]["chosen"].values():
@@ -211,7 +215,7 @@ def _round(process: Process, tuned: dict[str, Any], name: str | None, number: in
         for mode in ("returning",) if name is None else ("new", "returning"):
             figures = process.ask(
                 "search", setting=setting, filter_name=name, mode=mode, first=number * 200,
-                count=1000 if name is None else 300, seconds=ROUND_S if name is None else FILTERED_ROUND_S,
+                count=1000 if name is None else 300, seconds=hurry * (ROUND_S if name is None else FILTERED_ROUND_S),
             )  # fmt: skip
             yield {"filter": name, "mode": mode, "setting": setting, "round": number, **figures}
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ann_protocol as ann
-from nitari.index.base import VectorIndex
+from nitari.index.base import PlaceArray, VectorIndex
 from nitari.index.calibrate import LEVELS, calibrate_searcher
 from nitari.index.exact import ExactIndex
 from nitari.index.segments.engine import Searcher
@@ -23,29 +23,66 @@ from nitari.index.segments.segmented import RECALL_TARGET, SegmentedIndex
 from nitari.types import BoolArray, KeyArray
 
 _TOKENS = count()
+# From so many times as many rows on, whoever asks for few is told that there are too many, unlooked at.
+_RARE = 8
 ENGINES = {"ivf": IvfEngine()}
 
 
-class HasTags:
-    """A filter as search makes it: evaluated over columns, by key. Each one made is a new filter."""
+class Tags:
+    """What search keeps of attributes, as ``nitari.search`` does: a column a tag, and the rows of each tag.
 
-    def __init__(self, columns: Sequence[BoolArray]) -> None:
-        self._columns = columns
+    Args:
+        data: Whose.
+    """
+
+    def __init__(self, data: ann.DataSet) -> None:
+        self.columns: dict[str, BoolArray] = {tag: data.column(tag) for tag in data.tags}
+        self.keys: dict[str, KeyArray] = {tag: np.flatnonzero(column) for tag, column in self.columns.items()}
+
+
+class HasTags:
+    """A filter as search makes it (``nitari.index.base.Allowed``). Each one made is a new filter; places are keys.
+
+    Args:
+        tags: What is known.
+        wanted: Tags that a row must have.
+    """
+
+    layout = 0
+    version = 0
+
+    def __init__(self, tags: Tags, wanted: Sequence[str]) -> None:
+        self._tags, self._wanted = tags, wanted
         self.token = f"filter-{next(_TOKENS)}"
-        self.version = 0
+
+    def places(self, keys: KeyArray) -> PlaceArray:
+        """Inserted rows have no tags."""
+        count = len(self._tags.columns[self._wanted[0]])
+        return np.where(keys < count, keys, -1).astype(np.int32)
+
+    def mask_at(self, places: PlaceArray) -> BoolArray:
+        """Evaluated over columns, then looked up."""
+        passing = self._tags.columns[self._wanted[0]]
+        for tag in self._wanted[1:]:
+            passing = passing & self._tags.columns[tag]
+        return passing[places] & (places >= 0)
+
+    def mask(self, keys: KeyArray) -> BoolArray:
+        """Which of ``keys`` pass."""
+        return self.mask_at(self.places(keys))
+
+    def few(self, limit: int) -> KeyArray | None:
+        """By the rows of the rarest tag."""
+        rarest = min((self._tags.keys[tag] for tag in self._wanted), key=len)
+        if rarest.size > _RARE * limit:
+            return None
+        for tag in self._wanted if len(self._wanted) > 1 else ():
+            rarest = rarest[self._tags.columns[tag][rarest]]
+        return rarest if rarest.size <= limit else None
 
     def changed(self, since: int) -> KeyArray | None:
         """Nothing ever does."""
         return np.empty(0, np.int64)
-
-    def mask(self, keys: KeyArray) -> BoolArray:
-        """Which of ``keys`` pass. Inserted rows have no tags."""
-        known = keys < len(self._columns[0])
-        inside = keys if known.all() else np.where(known, keys, 0)
-        mask = self._columns[0][inside]
-        for column in self._columns[1:]:
-            mask &= column[inside]
-        return mask & known
 
 
 class Segments(ann.System):
@@ -65,7 +102,7 @@ class Segments(ann.System):
         self._dim, self._folder = data.dim, state / "segment"
         self._indexes: dict[float, SegmentedIndex] = {}
         self._current = self._index(RECALL_TARGET)
-        self._columns = {tag: data.column(tag) for tag in data.tags}
+        self._tags = Tags(data)
 
     def ladders(self, data: ann.DataSet, filter_name: str | None) -> list[list[ann.Setting]]:
         """By promised recall: one for each level that a segment is measured for, see ``calibrate.level_for``."""
@@ -74,7 +111,7 @@ class Segments(ann.System):
     def searcher(self, setting: ann.Setting, k: int, wanted: Sequence[str]) -> ann.Ask:
         """With a filter that was never asked before."""
         index = self._current = self._index(setting["recall_target"])
-        allowed: Any = HasTags([self._columns[tag] for tag in wanted]) if wanted else None
+        allowed: Any = HasTags(self._tags, wanted) if wanted else None
 
         def ask(vector: ann.Array) -> NDArray[Any]:
             return index.query(vector[np.newaxis], k, allowed=allowed)[0].keys
@@ -168,7 +205,7 @@ class Resident(Segments):
         """Read the folder."""
         self._kept = self._make(data.dim)
         self._kept.load(state)
-        self._columns = {tag: data.column(tag) for tag in data.tags}
+        self._tags = Tags(data)
 
     def ladders(self, data: ann.DataSet, filter_name: str | None) -> list[list[ann.Setting]]:
         """These engines hold one recall."""

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -103,8 +104,9 @@ OURS = {
 }
 
 
+@cache
 def nitari_digest() -> str:
-    """Version of Nitari and digest of its index's code, so that a change of it is measured anew."""
+    """Version of Nitari and digest of its index's code as this run began: a change of it is measured anew."""
     folder = Path(nitari.__file__).parent / "index"
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import hnswlib
+import numpy as np
 from numpy.typing import NDArray
 
 import ann_protocol as ann
@@ -47,7 +48,11 @@ class Hnswlib(ann.System):
             passes = bytes(mask).__getitem__
 
         def ask(vector: ann.Array) -> NDArray[Any]:
-            return index.knn_query(vector, k, num_threads=1, filter=passes)[0][0]  # type: ignore[no-any-return]  # untyped
+            try:
+                found: NDArray[Any] = index.knn_query(vector, k, num_threads=1, filter=passes)[0][0]
+            except RuntimeError:  # it gives k rows or none
+                return np.empty(0, np.int64)
+            return found
 
         return ask
 

@@ -54,9 +54,7 @@ class LanceDb(ann.System):
         """By probed partitions or ``ef``, at several numbers of refined candidates."""
         if self._index_type == "IVF_PQ":
             most = max(2, round(np.sqrt(data.count)) // 2)
-            return [
-                [{"nprobes": probes, "refine": refine} for probes in ann.steps(1, most, 1.3)] for refine in (2, 5, 20)
-            ]
+            return [[{"nprobes": probes, "refine": refine} for probes in ann.steps(1, most, 1.3)] for refine in (5, 20)]
         return [[{"ef": ef, "refine": refine} for ef in ann.steps(2 * ann.K * refine, 1000, 1.3)] for refine in (1, 3)]
 
     def searcher(self, setting: ann.Setting, k: int, wanted: Sequence[str]) -> ann.Ask:

@@ -1,0 +1,434 @@
+"""Queries while the catalog changes: a million products, 500 upserts and 50 deletes a second, seals and merges inside.
+
+    python benchmarks/ann_live.py --work DIR --json FILE [--rows N] [--seconds S]
+
+Three processes, as in production: one searches (and follows the catalog, as a server does), one writes, one maintains
+the index (``nitari index maintain``). The catalog is filled with vectors as they are, without photos and networks; it
+and its index are kept under DIR, and each run works on a copy. ``ann.py --live`` runs this.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any, NoReturn
+
+import numpy as np
+
+import ann_data
+from ann_protocol import Array, K
+from nitari.catalog.base import (
+    CollectionSpec,
+    Edit,
+    ImagePut,
+    ItemDelete,
+    ItemPut,
+    PhotoFeatures,
+    StoredRegion,
+    StoredView,
+)
+from nitari.catalog.sql import SqlCatalog
+from nitari.indexes import index_status, maintain_once, maintainer_command, open_index
+from nitari.search.gallery import Gallery
+from nitari.search.query import Query
+from nitari.search.searcher import Searcher
+from nitari.settings import Settings, load_settings
+from nitari.types import WHOLE, Item
+from nitari.wiring import open_catalog
+
+DIM = 128
+COLLECTION = CollectionSpec("benchmark", DIM, "benchmark")
+UPSERTS, DELETES, STEPS = 500, 50, 10
+"""A second; and in so many commits."""
+SEAL_ROWS = 4096
+"""So small that some segments are sealed, and four of them merged, within a minute."""
+QUERIES_PER_S = 150
+QUIET_S = 20.0
+LAG_S = 0.3
+"""How far behind the catalog an answer may be when recall is judged: about a server's interval between looks."""
+PROBES_PER_S = 2
+LOST_S = 10.0
+FILL_AT_ONCE = 2000
+
+
+class Plan:
+    """What is written when: half of the upserts are new products, half replace some.
+
+    Args:
+        rows: Products at the start, ``p0`` on.
+        seconds: How long.
+    """
+
+    def __init__(self, rows: int, seconds: float) -> None:
+        self.steps = int(seconds * STEPS)
+        self.puts, self.deletes = UPSERTS // STEPS, max(1, DELETES // STEPS)
+        self.vectors: Array = np.concatenate(
+            [
+                ann_data.manifold()(2 * 10**6 + start, ann_data.BLOCK)
+                for start in range(-(-self.steps * self.puts // ann_data.BLOCK))
+            ]
+        )
+        self._victims = np.random.default_rng(5).permutation(rows)
+
+    def put_id(self, number: int) -> str:
+        """The product of an upsert."""
+        return f"u{number}" if number % 2 else f"p{self._victims[number // 2]}"
+
+    def deleted(self, step: int) -> list[str]:
+        """Products that a step deletes: never those that are replaced."""
+        return [f"p{self._victims[-1 - at]}" for at in range(step * self.deletes, (step + 1) * self.deletes)]
+
+    def numbers(self, step: int) -> range:
+        """Upserts of a step."""
+        return range(step * self.puts, (step + 1) * self.puts)
+
+    def edits(self, step: int) -> list[Edit]:
+        """One commit."""
+        puts: list[Edit] = [put(self.put_id(number), self.vectors[number], "2") for number in self.numbers(step)]
+        return puts + [ItemDelete(item_id) for item_id in self.deleted(step)]
+
+
+def put(item_id: str, vector: Array, version: str) -> ItemPut:
+    """A product of one photo."""
+    digest = hashlib.sha256(f"{item_id}/{version}".encode()).hexdigest()
+    region = StoredRegion(box=WHOLE, label="whole", score=1.0)
+    features = PhotoFeatures(100, 100, (region,), (StoredView(region, vector),), None)
+    link = f"{item_id}.jpg"
+    return ItemPut(Item(item_id, (link,)), None, digest, (ImagePut(link, digest, features=features),))
+
+
+def settings_of(home: Path) -> Settings:
+    """Nitari's settings for a home."""
+    return load_settings(home=home, index={"seal_rows": SEAL_ROWS})
+
+
+def filled(work: Path, rows: int) -> Path:
+    """A home of so many products with its index, made now if it is not there."""
+    home = work / "live" / f"home-{rows}"
+    if home.exists():
+        return home
+    making = home.with_suffix(".making")
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir(parents=True)
+    settings, draw = settings_of(making), ann_data.manifold()
+    with open_catalog(settings) as catalog:
+        prepare(catalog)
+        for number, start in enumerate(range(0, rows, ann_data.BLOCK)):
+            block = draw(number, min(ann_data.BLOCK, rows - start))
+            for first in range(0, len(block), FILL_AT_ONCE):
+                some = block[first : first + FILL_AT_ONCE]
+                edits = [put(f"p{start + first + at}", vector, "1") for at, vector in enumerate(some)]
+                catalog.apply(edits, collection=COLLECTION.name)
+            print(f"filled {start + len(block)} of {rows}", file=sys.stderr, flush=True)
+        maintain_once(settings, catalog, settle=True)
+    making.replace(home)
+    return home
+
+
+def prepare(catalog: SqlCatalog) -> None:
+    """Register the collection and have it kept up to date."""
+    catalog.register_collection(COLLECTION)
+    catalog.maintain(COLLECTION.name)
+
+
+def write(home: Path, rows: int, seconds: float) -> None:
+    """The writing process: a line a commit, with its number and when it was acknowledged."""
+    plan = Plan(rows, seconds)
+    with open_catalog(settings_of(home)) as catalog:
+        print("ready", flush=True)
+        sys.stdin.readline()
+        begin = time.monotonic()
+        for step in range(plan.steps):
+            time.sleep(max(0.0, begin + step / STEPS - time.monotonic()))
+            catalog.apply(plan.edits(step), collection=COLLECTION.name)
+            print(step, time.monotonic(), flush=True)
+
+
+@dataclass
+class Log:
+    """What was asked and answered.
+
+    Args:
+        asked: (when it was due, seconds it took from then on, number of the query, ids that were answered).
+        visible: Seconds from acknowledged to found; infinite for never.
+        acknowledged: When, by commit.
+        published: When editions were seen to be published, and how many segments they had.
+    """
+
+    asked: list[tuple[float, float, int, tuple[str, ...]]] = field(default_factory=list)
+    visible: list[float] = field(default_factory=list)
+    acknowledged: dict[int, float] = field(default_factory=dict)
+    published: list[tuple[float, int, int]] = field(default_factory=list)
+
+
+class Reader:
+    """The searching process.
+
+    Args:
+        settings: Of the home.
+        queries: float32 ``[q, 128]``.
+    """
+
+    def __init__(self, settings: Settings, queries: Array) -> None:
+        self._settings, self._queries = settings, queries
+        catalog = open_catalog(settings)
+        index, editions = open_index(settings, catalog, COLLECTION)
+        began = time.perf_counter()
+        gallery = Gallery.open(catalog=catalog, index=index, collection=COLLECTION.name, editions=editions)
+        self.open_s = time.perf_counter() - began
+        self.searcher = Searcher(gallery=gallery, extractor=_no_photos, source=_NoSource())
+        self._stop = Event()
+
+    def answer(self, vector: Array) -> tuple[str, ...]:
+        """Ids of the nearest products."""
+        return tuple(hit.item_id for hit in self.searcher.search(Query(vector=vector, k=K)).hits)
+
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """As a server does: look at the change log at its interval."""
+        self._stop.clear()
+
+        def follow() -> None:
+            while not self._stop.wait(self._settings.server.refresh_s):
+                self.searcher.refresh()
+
+        thread = Thread(target=follow)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            thread.join()
+
+    def ask(self, log: Log, seconds: float) -> None:
+        """Queries at a fixed rate. Time counts from when a query was due: whoever waits behind a slow one waits."""
+        begin = time.monotonic()
+        for number in range(int(seconds * QUERIES_PER_S)):
+            due = begin + number / QUERIES_PER_S
+            time.sleep(max(0.0, due - time.monotonic()))
+            which = number % len(self._queries)
+            found = self.answer(self._queries[which])
+            log.asked.append((due, time.monotonic() - due, which, found))
+
+    def probe(self, plan: Plan, log: Log, lines: Iterator[str]) -> None:
+        """Note each commit, and wait for some of them to be found."""
+        for line in lines:
+            step, at = int(line.split()[0]), float(line.split()[1])
+            log.acknowledged[step] = at
+            if step % (STEPS // PROBES_PER_S):
+                continue
+            number = plan.numbers(step)[-1]
+            while plan.put_id(number) not in self.answer(plan.vectors[number]):
+                if time.monotonic() - at > LOST_S:
+                    log.visible.append(float("inf"))
+                    break
+                time.sleep(0.01)
+            else:
+                log.visible.append(time.monotonic() - at)
+
+    def watch(self, log: Log, seen: Event) -> None:
+        """Note when the maintainer publishes."""
+        before = 0
+        folder = self._settings.home / "index" / COLLECTION.name
+        current = folder / "CURRENT"
+        while not seen.wait(0.1):
+            stamp = current.stat().st_mtime_ns if current.exists() else 0
+            if stamp != before:
+                before = stamp
+                segments = sum(1 for path in (folder / "segments").iterdir() if path.is_dir())
+                log.published.append((time.monotonic(), stamp, segments))
+
+
+def measure(work: Path, rows: int, seconds: float) -> dict[str, Any]:
+    """Quiet, then under edits."""
+    home = work / "live" / "home"
+    shutil.rmtree(home, ignore_errors=True)
+    shutil.copytree(filled(work, rows), home)
+    settings, plan = settings_of(home), Plan(rows, seconds)
+    queries = ann_data.manifold()(10**6, ann_data.QUERIES)
+    reader = Reader(settings, queries)
+    quiet, edited = Log(), Log()
+    with open_catalog(settings) as catalog, reader.searcher, _child(maintainer_command(settings)):
+        before = {one.name for one in index_status(settings, catalog)[0].segments}
+        with reader.following():
+            reader.ask(Log(), 2.0)
+            reader.ask(quiet, QUIET_S)
+            command = [sys.executable, str(Path(__file__).resolve()), "--write", str(home)]
+            command += ["--rows", str(rows), "--seconds", str(seconds)]
+            with _child(command) as writer:
+                assert writer.stdout is not None
+                assert writer.stdin is not None
+                writer.stdout.readline()
+                done = Event()
+                threads = [
+                    Thread(target=reader.probe, args=(plan, edited, iter(writer.stdout.readline, ""))),
+                    Thread(target=reader.watch, args=(edited, done)),
+                ]
+                for thread in threads:
+                    thread.start()
+                writer.stdin.write("go\n")
+                writer.stdin.flush()
+                reader.ask(edited, seconds)
+                threads[0].join()
+                done.set()
+                threads[1].join()
+        status = index_status(settings, catalog)[0]
+    truth = _Truth(plan, rows, queries, edited)
+    start = edited.asked[0][0]
+    published = edited.published[1:]
+    visible = np.asarray(edited.visible)
+    found = visible[np.isfinite(visible)]
+    return {
+        "rows": rows,
+        "seconds": seconds,
+        "upserts_per_s": UPSERTS,
+        "deletes_per_s": plan.deletes * STEPS,
+        "queries_per_s": QUERIES_PER_S,
+        "open_s": reader.open_s,
+        "written_per_s": plan.puts * len(edited.acknowledged) / (max(edited.acknowledged.values()) - start),
+        "quiet": {**_times(quiet), "recall": truth.recall(quiet)},
+        "edited": {**_times(edited), "recall": truth.recall(edited)},
+        "deleted_returned": truth.deleted_returned(edited),
+        "visible_ms": {
+            "p50": float(np.quantile(found, 0.5) * 1e3),
+            "p99": float(np.quantile(found, 0.99) * 1e3),
+            "max": float(found.max() * 1e3),
+            "not_found": int(visible.size - found.size),
+        },
+        "published_at_s": [at - start for at, *_ in published],
+        "segments_at_publishing": [segments for *_, segments in published],
+        "editions": len(published),
+        "segments_before": len(before),
+        "segments_after": [[one.name, one.rows, one.engine] for one in status.segments],
+        **_seals(published, len(before)),
+    }
+
+
+def _seals(published: list[tuple[float, int, int]], before: int) -> dict[str, int]:
+    """Editions by what they did to the number of segments' folders: more is a seal, as many or fewer a merge."""
+    counts = [before, *(segments for *_, segments in published)]
+    grown = sum(after > earlier for earlier, after in pairwise(counts))
+    return {"seals": grown, "merges": len(published) - grown}
+
+
+def _times(log: Log) -> dict[str, Any]:
+    took = np.asarray([took for _, took, *_ in log.asked]) * 1e3
+    names = {"p50_ms": 0.5, "p99_ms": 0.99, "p999_ms": 0.999, "max_ms": 1.0}
+    start = log.asked[0][0]
+    return {
+        **{name: float(np.quantile(took, share)) for name, share in names.items()},
+        "queries": len(took),
+        "at_s": [round(due - start, 3) for due, *_ in log.asked],
+        "took_ms": [round(float(one), 3) for one in took],
+    }
+
+
+class _Truth:
+    """Which products were the nearest at a time, by exact search over all that there ever was.
+
+    Args:
+        plan: What was written.
+        rows: Products at the start.
+        queries: That were asked.
+        log: When what was acknowledged.
+    """
+
+    def __init__(self, plan: Plan, rows: int, queries: Array, log: Log) -> None:
+        draw = ann_data.manifold()
+        blocks = [
+            draw(at, min(ann_data.BLOCK, rows - start)) for at, start in enumerate(range(0, rows, ann_data.BLOCK))
+        ]
+        written = len(log.acknowledged) * plan.puts
+        everything = np.concatenate([*blocks, plan.vectors[:written]])
+        self._nearest = ann_data.exact(everything, queries, ann_data.TRUTH_DEPTH, {"all": None})["all"][0]
+        self._names = [f"p{row}" for row in range(rows)] + [plan.put_id(number) for number in range(written)]
+        self._from = np.full(len(everything), -np.inf)
+        self._until = np.full(len(everything), np.inf)
+        self.gone: dict[str, float] = {}
+        for step, at in log.acknowledged.items():
+            for number in plan.numbers(step):
+                self._from[rows + number] = at
+                if (name := plan.put_id(number))[0] == "p":
+                    self._until[int(name[1:])] = at
+            for name in plan.deleted(step):
+                self._until[int(name[1:])] = self.gone[name] = at
+
+    def recall(self, log: Log) -> float:
+        """Recall@10 of a sample of the answers."""
+        shares = []
+        for due, took, which, found in log.asked[:: max(1, len(log.asked) // 2000)]:
+            at, near = due + took - LAG_S, self._nearest[which]
+            alive = near[(self._from[near] <= at) & (self._until[near] > at)][:K]
+            shares.append(np.mean([self._names[row] in found for row in alive]))
+        return float(np.mean(shares))
+
+    def deleted_returned(self, log: Log) -> int:
+        """Answers with a product that was deleted more than a second before they were asked for."""
+        return sum(any(self.gone.get(name, np.inf) < due - 1.0 for name in found) for due, _, _, found in log.asked)
+
+
+@contextmanager
+def _child(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """A process that ends when its input is closed."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        yield process
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _no_photos() -> NoReturn:
+    raise AssertionError("queries bring vectors")
+
+
+class _NoSource:
+    """No photos, no source of them."""
+
+    def fetch(self, link: str, *, known: Any = None) -> NoReturn:
+        """Never called."""
+        raise AssertionError(link)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def main() -> None:
+    """Measure, or be the writing process."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--work", type=Path)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.write:
+        write(given.write, given.rows, given.seconds)
+        return
+    figures = measure(given.work, given.rows, given.seconds)
+    given.json.write_text(json.dumps(figures), encoding="utf-8")
+    for name in ("quiet", "edited"):
+        print(name, {key: value for key, value in figures[name].items() if not isinstance(value, list)})
+    print({key: value for key, value in figures.items() if not isinstance(value, (list, dict))}, figures["visible_ms"])
+
+
+if __name__ == "__main__":
+    main()
