@@ -32,6 +32,15 @@ def clustered_units(count: int, dim: int, *, clusters: int, seed: int = 0) -> tu
     return normalized(centers[labels] + rng.standard_normal((count, dim)) * spread), labels
 
 
+def manifold_units(count: int, dim: int, *, intrinsic: int = 12, seed: int = 0) -> FloatArray:
+    """Vectors on one curved surface of few dimensions, with a little noise: how embeddings lie."""
+    fixed = np.random.default_rng(54321)
+    bend, turn = fixed.standard_normal((intrinsic, 64)), fixed.standard_normal((64, dim))
+    rng = np.random.default_rng(seed)
+    rows = np.tanh(rng.standard_normal((count, intrinsic)) @ bend / np.sqrt(intrinsic)) @ turn
+    return normalized(rows + 0.1 * rng.standard_normal((count, dim)))
+
+
 def lattice_units(count: int, dim: int, *, seed: int) -> FloatArray:
     """Vectors with few distinct coordinates, so that duplicates and equal distances are common."""
     rows = np.random.default_rng(seed).integers(-1, 2, (count, dim)).astype(np.float64)
