@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from nitari.catalog import schema
+from nitari.catalog.database import damaged
 from nitari.catalog.recovery import HistoryRange
-from nitari.catalog.states import read_states
-from nitari.catalog.undo import Undo, encode_undo
+from nitari.catalog.states import ItemState, read_states
+from nitari.catalog.undo import Undo, UndoError, decode_undo, encode_undo
 from nitari.errors import StateError, UsageError
 
 PRUNED_AT_ONCE = 1000
@@ -35,6 +36,8 @@ _OLDEST = (
     .order_by(_history.seq)
     .limit(bindparam("at_most"))
 )
+_RECORDS = select(_history.seq, _history.item_id, _history.row).where(_history.row.is_not(None)).order_by(_history.seq)
+_ROWS = 100
 _FORGET = delete(schema.history).where(_history.seq <= bindparam("up_to"))
 
 
@@ -142,6 +145,30 @@ def forget_before(connection: Connection, older_than: datetime) -> int:
     if old:
         connection.execute(_FORGET, {"up_to": old[-1]})
     return len(old)
+
+
+def past_states(connection: Connection, *, where: str) -> Iterator[ItemState]:
+    """What items were before each change of the history, oldest first; features as far as a change touched them.
+
+    Raises:
+        StateError: a record that is damaged.
+    """
+    result = connection.execution_options(stream_results=True).execute(_RECORDS)
+    for rows in result.partitions(_ROWS):
+        for seq, item_id, row in rows:
+            yield decoded(row, seq=seq, item_id=item_id, where=where).state
+
+
+def decoded(row: bytes, *, seq: int, item_id: str, where: str) -> Undo:
+    """A record of the history.
+
+    Raises:
+        StateError: it is damaged.
+    """
+    try:
+        return decode_undo(row)
+    except UndoError as exc:
+        raise damaged(where, f"what item {item_id!r} was before change {seq} cannot be read: {exc}") from exc
 
 
 def check_zone(at: datetime) -> None:

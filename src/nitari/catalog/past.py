@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -11,9 +11,10 @@ from sqlalchemy import Connection, select, update
 
 from nitari.catalog import schema
 from nitari.catalog.database import Database
-from nitari.catalog.history import check_zone, find_point, find_range, forget_before
+from nitari.catalog.history import check_zone, find_point, find_range, forget_before, past_states
 from nitari.catalog.recovery import HistoryRange
 from nitari.catalog.rollback import roll_back
+from nitari.catalog.states import ItemState
 
 _IDENTITY = select(schema.meta.c.value).where(schema.meta.c.name == "identity")
 _SEQ = select(schema.counters.c.value).where(schema.counters.c.name == "seq")
@@ -69,6 +70,20 @@ class SqlRecovery:
         while some := self._database.write(lambda connection: forget_before(connection, older_than)):
             forgotten += some
         return forgotten
+
+    def past_digests(self) -> Iterator[str]:
+        """The digest of every photo that an item of the history had; the same one again where several had it."""
+        for state in self._past_states():
+            yield from state.digests
+
+    def past_image_links(self, prefix: str) -> Iterator[str]:
+        """Every image link of an item of the history that starts with ``prefix``."""
+        for state in self._past_states():
+            yield from (link for link in state.image_links if link.startswith(prefix))
+
+    def _past_states(self) -> Iterator[ItemState]:
+        with self._database.read() as connection:
+            yield from past_states(connection, where=self._database.name)
 
     def backup(self, path: Path, *, progress: Callable[[int, int], None] | None = None) -> int:
         """Write a copy of one state to a new file while others write; see ``Recoverable.backup``.

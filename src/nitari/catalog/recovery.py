@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -78,6 +78,18 @@ class Recoverable(Protocol):
         It goes from the oldest on in short transactions, so that other writers hardly wait; it may be stopped and run
         again at any time. The change log itself stays.
         """
+        ...
+
+    def past_digests(self) -> Iterator[str]:
+        """The digest of every photo that an item of the history had; the same one again where several had it.
+
+        A rollback may bring each of them back, so their originals are still needed. It reads the whole history: some
+        20 s for a million changes to photos.
+        """
+        ...
+
+    def past_image_links(self, prefix: str) -> Iterator[str]:
+        """Every image link of an item of the history that starts with ``prefix``, as ``past_digests``."""
         ...
 
     def backup(self, path: Path, *, progress: Callable[[int, int], None] | None = None) -> int:

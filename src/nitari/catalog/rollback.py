@@ -33,9 +33,8 @@ from nitari.catalog.base import ChangeKind
 from nitari.catalog.collections import DROPPED
 from nitari.catalog.database import damaged
 from nitari.catalog.edits import item_scope
-from nitari.catalog.history import Before, record_before
+from nitari.catalog.history import Before, decoded, record_before
 from nitari.catalog.states import IMAGE_COLUMNS, ITEM_COLUMNS, ItemState, delete_states, insert_states, read_states
-from nitari.catalog.undo import Undo, UndoError, decode_undo
 from nitari.catalog.writer import Numbers
 
 ITEMS_AT_ONCE = 200
@@ -154,7 +153,7 @@ class _Rollback:
                         self._where, f"a change to item {item_id!r} before change {seq} is not in its history"
                     )
                 return None
-            undo = self._decoded(item_id, seq, row)
+            undo = decoded(row, seq=seq, item_id=item_id, where=self._where)
             known = open_collections if undo.collections is None else open_collections & undo.collections
             base = undo.state if then is None else then
             found = {} if then is None else dict(then.features)
@@ -170,12 +169,6 @@ class _Rollback:
             then = replace(then, features={**then.features, **later})
         photos = {image[0] for image in then.images}
         return replace(then, features={at: state for at, state in then.features.items() if at[0] in photos})
-
-    def _decoded(self, item_id: str, seq: int, row: bytes) -> Undo:
-        try:
-            return decode_undo(row)
-        except UndoError as exc:
-            raise damaged(self._where, f"what item {item_id!r} was before change {seq} cannot be read: {exc}") from exc
 
     def _write(self, steps: Sequence[tuple[str, ItemState | None, ItemState | None, ChangeKind]]) -> None:
         """Log the changes and write the rows: those that go before those that come."""

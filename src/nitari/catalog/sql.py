@@ -1,20 +1,17 @@
 """The catalog in a SQL database: SQLite by default, one file in the home folder.
 
-``schema`` holds the tables, ``database`` the transactions, ``edits`` the decisions, ``writer`` the writing; here is
-what is asked of a catalog.
+``schema`` holds the tables, ``database`` the transactions, ``edits`` the decisions, ``writer`` the writing, ``indexed``
+what indexes are made of, ``collections`` which vectors there are; here is what is asked of a catalog.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
 from nitari.catalog import collections, schema
@@ -35,15 +32,16 @@ from nitari.catalog.base import (
     PhotoFeatures,
     StoredItem,
 )
-from nitari.catalog.codec import decode_attributes, decode_features, decode_texts, decode_vectors, encode_texts
+from nitari.catalog.codec import decode_features, decode_texts, encode_texts
 from nitari.catalog.database import Database, damaged
 from nitari.catalog.edits import ItemRow, check
+from nitari.catalog.indexed import read_items, read_keys, read_vectors
 from nitari.catalog.past import SqlRecovery
-from nitari.catalog.rows import chunks, image_with_digest, stored_features, stored_item, stored_items
+from nitari.catalog.rows import image_with_digest, stored_features, stored_item, stored_items
 from nitari.catalog.sqlite import SQLite
 from nitari.catalog.writer import Collection, Numbers, Writer
 from nitari.errors import DependencyError
-from nitari.types import Box, FloatArray, KeyArray, Rejection
+from nitari.types import FloatArray, KeyArray, Rejection
 
 T = TypeVar("T")
 
@@ -51,9 +49,6 @@ FILE_NAME = "catalog.sqlite"
 PATIENCE_S = 60.0
 ROWS = 1000
 """Rows read at a time where rows are small."""
-_KEYS = 65_536
-VECTOR_BYTES = 4 * 2**20
-"""About how large a batch of vectors is, in memory."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -67,31 +62,6 @@ _CHANGES = (
     .order_by(schema.changes.c.seq)
     .limit(bindparam("at_most"))
 )
-# Row by row from the indexes, without sorting: the order names all that makes a row unique, and outer joins keep the
-# planner from starting with the views and sorting afterwards. Rows without a key are photos of other collections.
-_INDEXED = (
-    select(
-        _items.number,
-        _items.item_id,
-        _items.group_id,
-        _items.title,
-        _items.attributes,
-        _views.key,
-        _images.link,
-        _views.x1,
-        _views.y1,
-        _views.x2,
-        _views.y2,
-    )
-    .outerjoin_from(schema.items, schema.images, _images.item == _items.number)
-    .outerjoin(schema.views, (_views.image == _images.number) & (_views.collection == bindparam("collection")))
-    .order_by(_items.number, _images.position, _images.number, _views.key)
-)
-_INDEXED_SOME = _INDEXED.where(_items.number.in_(bindparam("items", expanding=True)))
-_VECTORS = (
-    select(_vectors.key, _vectors.vector).where(_vectors.collection == bindparam("collection")).order_by(_vectors.key)
-)
-_VECTORS_SOME = _VECTORS.where(_vectors.key.in_(bindparam("keys", expanding=True)))
 
 
 class SqlCatalog(SqlRecovery):
@@ -217,30 +187,15 @@ class SqlCatalog(SqlRecovery):
             return tuple(spec for _, spec, kept_up in collections.specs(connection) if kept_up)
 
     def maintain(self, collection: str) -> None:
-        """Count a collection among the maintained ones though no alias names it: it is being built.
-
-        Raises:
-            NotFoundError: no collection has this name.
-        """
+        """Count a collection among the maintained ones though no alias names it: it is being built."""
         self._change(collection, partial(collections.maintain, maintained=True))
 
     def retire(self, collection: str) -> None:
-        """Take ``maintain`` back, and let no alias lead back to this collection. One that an alias names stays.
-
-        Raises:
-            NotFoundError: no collection has this name.
-        """
+        """Take ``maintain`` back, and let no alias lead back to this collection. One that an alias names stays."""
         self._change(collection, partial(collections.maintain, maintained=False))
 
     def drop_collection(self, name: str) -> None:
-        """Delete a collection with its vectors. It is gone at once; its rows go in transactions of bounded length.
-
-        Repeated after a kill it ends what was begun. Nothing is logged: whoever still reads it gets ``NotFoundError``.
-
-        Raises:
-            NotFoundError: no collection has this name.
-            UsageError: an alias names it.
-        """
+        """Delete a collection with its vectors. It is gone at once; its rows go in transactions of bounded length."""
         for number in self._database.write(partial(collections.begin_drop, name=name, where=self._database.name)):
             after: int | None = 0
             while after is not None:
@@ -305,8 +260,7 @@ class SqlCatalog(SqlRecovery):
     def lacks(self, collection: str) -> Iterator[Lack]:
         """What is remembered of photos that still have no features in a collection, by image number."""
         of = self._collection(collection)
-        with self._database.read() as connection:
-            yield from collections.recorded_lacks(connection, of)
+        return self._reading(lambda connection: collections.recorded_lacks(connection, of))
 
     # Writing
 
@@ -380,9 +334,7 @@ class SqlCatalog(SqlRecovery):
     def indexed_items(self, *, collection: str, item_ids: Sequence[str] | None = None) -> Iterator[IndexedItem]:
         """What a searcher holds of all items (or these), in one consistent read, ordered by item number."""
         number = self._collection(collection).number
-        if item_ids is None:
-            return _indexed(self._stream(_INDEXED, {"collection": number}, ROWS))
-        return self._indexed_some(item_ids, number)
+        return self._reading(lambda connection: read_items(connection, number, item_ids))
 
     def vectors(self, *, collection: str, keys: KeyArray | None = None) -> Iterator[tuple[KeyArray, FloatArray]]:
         """Vectors by key, in batches: int64 ``[n]``, float32 ``[n, dim]`` unit rows, ascending keys; all if ``None``.
@@ -390,20 +342,13 @@ class SqlCatalog(SqlRecovery):
         Rows are of unit length as far as fp16 goes (norms within 0.1 %). Keys that are not there are left out.
         """
         of = self._collection(collection)
-        batch = max(1, VECTOR_BYTES // (4 * of.dim))
-        wanted = None if keys is None else np.unique(keys).tolist()
-        return self._vectors(of, batch, wanted)
+        return self._reading(lambda connection: read_vectors(connection, of, keys, where=self._database.name))
 
     def keys(self, *, collection: str) -> tuple[int, KeyArray]:
         """All keys that stand for an item, and the change at which: int64 ``[n]``, ascending; a second a million."""
         number = self._collection(collection).number
-        # Without an order: the database then answers from an index, and sorting is quicker here.
-        wanted = select(_views.key).where(_views.collection == number)
         with self._database.read() as connection:
-            seq = int(connection.scalar(_SEQ) or 0)
-            result = connection.execution_options(stream_results=True).execute(wanted)
-            parts = [np.fromiter(keys, np.int64) for keys in result.scalars().partitions(_KEYS)]
-        return seq, np.sort(np.concatenate([np.empty(0, np.int64), *parts]))
+            return int(connection.scalar(_SEQ) or 0), read_keys(connection, number)
 
     # The change log
 
@@ -487,59 +432,17 @@ class SqlCatalog(SqlRecovery):
     def _writer(self, connection: Connection, collection: str) -> Writer:
         return Writer(connection, collections.require(connection, collection, where=self._database.name))
 
+    def _reading(self, read: Callable[[Connection], Iterator[T]]) -> Iterator[T]:
+        with self._database.read() as connection:
+            yield from read(connection)
+
     def _stream(self, statement: Select[Any], values: Mapping[str, Any], batch: int) -> Iterator[Sequence[Any]]:
         with self._database.read() as connection:
             result = connection.execution_options(stream_results=True).execute(statement, values)
             for rows in result.partitions(batch):
                 yield from rows
 
-    def _indexed_some(self, item_ids: Sequence[str], collection: int) -> Iterator[IndexedItem]:
-        with self._database.read() as connection:
-            numbers: set[int] = set()
-            for some in chunks(item_ids):
-                numbers.update(connection.scalars(select(_items.number).where(_items.item_id.in_(some))))
-            for part in chunks(sorted(numbers)):
-                yield from _indexed(connection.execute(_INDEXED_SOME, {"collection": collection, "items": part}))
-
-    def _vectors(self, of: Collection, batch: int, keys: list[int] | None) -> Iterator[tuple[KeyArray, FloatArray]]:
-        values: dict[str, Any] = {"collection": of.number}
-        with self._database.read() as connection:
-            if keys is None:
-                result = connection.execution_options(stream_results=True).execute(_VECTORS, values)
-                for rows in result.partitions(batch):
-                    yield self._unpack(rows, of.dim)
-                return
-            for some in chunks(keys):
-                rows = connection.execute(_VECTORS_SOME, {**values, "keys": some}).all()
-                if rows:
-                    yield self._unpack(rows, of.dim)
-
-    def _unpack(self, rows: Sequence[Any], dim: int) -> tuple[KeyArray, FloatArray]:
-        keys, blobs = zip(*rows, strict=True)
-        try:
-            return np.array(keys, dtype=np.int64), decode_vectors(blobs, dim)
-        except ValueError as exc:
-            raise damaged(self._database.name, f"vectors {keys[0]} to {keys[-1]} are not {dim} numbers each") from exc
-
 
 def _known(row: ItemRow) -> KnownItem:
     images = tuple(KnownImage(i.link, i.digest, i.etag, i.last_modified, i.extracted) for i in row.images)
     return KnownItem(row.fields.item_id, row.fields.feed_id, row.row_digest, images)
-
-
-def _indexed(rows: Iterable[Sequence[Any]]) -> Iterator[IndexedItem]:
-    """One value an item from rows of views, which come by item."""
-    for _, group in groupby(rows, key=itemgetter(0)):
-        views = [row for row in group if row[5] is not None]
-        if not views:
-            continue
-        _, item_id, group_id, title, attributes, *_ = views[0]
-        yield IndexedItem(
-            item_id=item_id,
-            group_id=group_id,
-            title=title,
-            attributes=decode_attributes(attributes),
-            keys=np.array([row[5] for row in views], dtype=np.int64),
-            images=tuple(row[6] for row in views),
-            boxes=tuple(Box(*row[7:11]) for row in views),
-        )

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select
 
 from nitari.catalog import schema
-from nitari.catalog.codec import RegionRow, region_row
+from nitari.catalog.codec import RegionRow, decode_texts, region_row
 from nitari.catalog.rows import chunks
 
 _items, _images, _features = schema.items.c, schema.images.c, schema.features.c
@@ -18,6 +18,8 @@ _regions, _views, _vectors = schema.regions.c, schema.views.c, schema.vectors.c
 
 ITEM_COLUMNS = ("item_id", "group_id", "title", "image_links", "attributes", "feed", "row_digest", "seq")
 IMAGE_COLUMNS = ("position", "link", "digest", "etag", "last_modified", "width", "height")
+_LINKS = ITEM_COLUMNS.index("image_links")
+_DIGEST = 1 + IMAGE_COLUMNS.index("digest")
 REGION_COLUMNS = ("x1", "y1", "x2", "y2", "label", "score")
 
 _ITEMS = select(_items.number, *(_items[name] for name in ITEM_COLUMNS)).where(
@@ -92,6 +94,16 @@ class ItemState:
     def seq(self) -> int:
         """The change that last touched it."""
         return int(self.columns[-1])
+
+    @property
+    def image_links(self) -> tuple[str, ...]:
+        """Its image links as the feed gives them, those of rejected photos included."""
+        return decode_texts(self.columns[_LINKS])
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """The digest of each of its photos."""
+        return tuple(image[_DIGEST] for image in self.images)
 
     def with_seq(self, seq: int) -> ItemState:
         """The same, last touched by change ``seq``."""
