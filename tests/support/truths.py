@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ DIM = 8
 ORIGIN = Origin("card", DIM, "fingerprint", "catalog")
 
 
+@cache
 def row_of(key: int, dim: int = DIM) -> FloatArray:
     """The unit row of a key, as fp16 holds it."""
     row = np.random.default_rng(key).standard_normal(dim).astype(np.float32)
