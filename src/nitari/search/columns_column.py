@@ -33,6 +33,8 @@ from nitari.types import AttributeValue, BoolArray, FacetValue
 _KIND_NAMES = ("text", "number", "boolean", "list", "list")
 # Of so many values that came since the table was saved it is counted which pass, to know how selective a test is.
 _COUNTED = 2**16
+# Tests of which it is remembered how many rows pass.
+_REMEMBERED = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Column:
         self._ordinals: Growing[np.int32] = Growing(np.int32)
         self._codes: Growing[np.int32] = Growing(np.int32)
         self._repeats = False  # whether a list that came since holds an element twice
+        self._bounds: dict[Test, tuple[int, tuple[int, int]]] = {}  # with the number of pairs that they were counted of
 
     @property
     def empty(self) -> bool:
@@ -154,6 +157,16 @@ class Column:
 
     def bounds(self, test: Test) -> tuple[int, int]:
         """At least and at most how many rows pass a test, by what is known of the counts of values."""
+        size, bounds = self._bounds.get(test, (-1, (0, 0)))
+        if size != len(self._codes):
+            bounds = self._counted(test)
+            if len(self._bounds) >= _REMEMBERED:
+                self._bounds.clear()
+            self._bounds[test] = (len(self._codes), bounds)
+        return bounds
+
+    def _counted(self, test: Test) -> tuple[int, int]:
+        """``bounds``, worked out anew."""
         low = high = 0
         if self._sealed is not None:
             if isinstance(test, Contains):
@@ -164,15 +177,18 @@ class Column:
         codes = self._codes.view
         if codes.size > _COUNTED or isinstance(test, Contains):
             return low, high + codes.size
-        return low, high + int(np.count_nonzero(self._passes(test, codes)))
+        exact = self._own_rows(test).size
+        return low + exact, high + exact
 
     def rows(self, test: Test) -> OrdinalArray:
         """The rows that pass, ascending: int32 ``[n]``."""
+        own = self._own_rows(test)
+        return own if self._sealed is None else np.concatenate([self._sealed.rows(self._sealed.spans(test)), own])
+
+    def _own_rows(self, test: Test) -> OrdinalArray:
+        """The rows that came since and pass, ascending: int32 ``[n]``."""
         ordinals = self._ordinals.view[self._passes(test, self._codes.view)]
-        ordinals = ordinals[np.diff(ordinals, prepend=-1) > 0]  # a list may pass by several elements
-        if self._sealed is None:
-            return ordinals
-        return np.concatenate([self._sealed.rows(self._sealed.spans(test)), ordinals])
+        return ordinals[np.diff(ordinals, prepend=-1) > 0]  # a list may pass by several elements
 
     def among(self, test: Test, ordinals: OrdinalArray) -> BoolArray:
         """Which of the rows ``ordinals`` (ascending) pass: bool ``[n]``. Costs by their number, not by that of rows."""
