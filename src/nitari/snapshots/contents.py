@@ -23,6 +23,7 @@ from pathlib import Path
 from nitari.disk import ABANDONED_S, TEMPORARY, find_files
 from nitari.errors import DependencyError
 from nitari.snapshots.catalog_file import CatalogFacts, CatalogFile
+from nitari.snapshots.chunks import CHUNK_BYTES, PAGES_BYTES
 from nitari.snapshots.manifest import CATALOG
 
 CARDS, JUDGMENTS, ORIGINALS, INDEX, SETTINGS = "cards", "judgments", "originals", "index", "nitari.toml"
@@ -53,12 +54,14 @@ class Content:
         source: Where it lies.
         digest: SHA-256 of its content, where its name promises that.
         fixed: Whether a file of this path and size has the same content always.
+        piece: Size of the pieces that it is cut into, bytes.
     """
 
     path: str
     source: Path
     digest: str | None = None
     fixed: bool = False
+    piece: int = CHUNK_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ class Home:
             facts = catalog.copy(copy, tick=tick)
             uploads = catalog.uploads(copy)
             originals = _all(self.folder / ORIGINALS) if photos is Photos.ALL else _uploads(self.folder, uploads)
-            files = [Content(CATALOG, copy), *self._own(), *index, *originals]
+            files = [Content(CATALOG, copy, piece=PAGES_BYTES), *self._own(), *index, *originals]
             there = {content.digest for content in files}
             yield Contents(at, facts, tuple(files), uploads, tuple(sorted(uploads - there)))
 

@@ -36,12 +36,14 @@ class File:
     Args:
         path: Relative to the home, with ``/``.
         size: Bytes.
-        chunks: Its content in order; each but the last is ``CHUNK_BYTES`` long.
+        chunks: Its content in order.
+        piece: Size of each chunk but the last, bytes.
     """
 
     path: str
     size: int
     chunks: tuple[Chunk, ...]
+    piece: int = CHUNK_BYTES
 
     def __post_init__(self) -> None:
         """Check what came from outside.
@@ -51,7 +53,8 @@ class File:
         """
         if not all(_PART.fullmatch(part) for part in self.path.split("/")):
             raise ValueError(f"{self.path!r} is no path inside a home")
-        if sum(chunk.size for chunk in self.chunks) != self.size:
+        whole = all(chunk.size == self.piece for chunk in self.chunks[:-1])
+        if not whole or sum(chunk.size for chunk in self.chunks) != self.size:
             raise ValueError(f"the chunks of {self.path!r} are not its {self.size} bytes")
 
 
@@ -150,7 +153,10 @@ def encode_listing(files: Iterable[File]) -> bytes:
     """The list of a snapshot's files, in the order of their paths so that little of it changes."""
     ordered = sorted(files, key=lambda file: file.path)
     lines = (
-        json.dumps([file.path, file.size, [[chunk.digest, chunk.stored] for chunk in file.chunks]], ensure_ascii=False)
+        json.dumps(
+            [file.path, file.size, file.piece, [[chunk.digest, chunk.stored] for chunk in file.chunks]],
+            ensure_ascii=False,
+        )
         for file in ordered
     )
     return "".join(f"{line}\n" for line in lines).encode()
@@ -168,14 +174,10 @@ def decode_listing(raw: bytes, *, number: int) -> list[File]:
         raise _damaged(number, exc) from exc
 
 
-def _file(path: str, size: int, chunks: list[tuple[str, int]]) -> File:
-    last = size - CHUNK_BYTES * (len(chunks) - 1)
-    sizes = [*[CHUNK_BYTES] * (len(chunks) - 1), last]
-    return File(
-        path,
-        size,
-        tuple(Chunk(digest, length, stored) for (digest, stored), length in zip(chunks, sizes, strict=False)),
-    )
+def _file(path: str, size: int, piece: int, stored: list[tuple[str, int]]) -> File:
+    sizes = [piece] * (len(stored) - 1) + [size - piece * (len(stored) - 1)]
+    chunks = (Chunk(digest, length, bytes_) for (digest, bytes_), length in zip(stored, sizes, strict=False))
+    return File(path, size, tuple(chunks), piece)
 
 
 def _facts(body: Mapping[str, Any]) -> CatalogFacts:

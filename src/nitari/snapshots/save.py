@@ -74,6 +74,7 @@ class Sender:
         """
         reading = _Reading()
         chunks: dict[str, list[Chunk]] = {}
+        cut_at: dict[str, int] = {}
 
         def inputs() -> Iterator[tuple[str, bytes]]:
             for content in contents:
@@ -82,7 +83,7 @@ class Sender:
                     reading.unread.append(known)
                     self._on_progress(known.size)
                     continue
-                chunks[content.path] = []
+                chunks[content.path], cut_at[content.path] = [], content.piece
                 for piece in reading.pieces(content):
                     self._lease.renew()
                     yield content.path, piece
@@ -92,7 +93,9 @@ class Sender:
             self._on_progress(chunk.size)
         for path in reading.lost:
             del chunks[path]
-        made = [File(path, sum(chunk.size for chunk in parts), tuple(parts)) for path, parts in chunks.items()]
+        made = [
+            File(path, sum(chunk.size for chunk in parts), tuple(parts), cut_at[path]) for path, parts in chunks.items()
+        ]
         return Sent((*reading.unread, *made), frozenset(reading.lost))
 
     def send_bytes(self, data: bytes) -> tuple[Chunk, ...]:
@@ -163,7 +166,7 @@ class _Reading:
         """The pieces of a file; one that went away has no further ones."""
         digest = hashlib.sha256()
         try:
-            for piece in pieces(content.source):
+            for piece in pieces(content.source, content.piece):
                 digest.update(piece)
                 yield piece
         except FileNotFoundError:

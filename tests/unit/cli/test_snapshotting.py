@@ -75,7 +75,7 @@ def test_json(home: Path, tmp_path: Path) -> None:
         "quick": True,
         "broken": [],
         "snapshots": 1,
-        "chunks": 2,
+        "chunks": 3,
         "bytes": 0,
         "problems": [],
     }

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from nitari.errors import StateError
 from nitari.snapshots.chunks import (
     CHUNK_BYTES,
+    PAGES_BYTES,
     Chunk,
     cut,
     digest_in,
@@ -75,6 +76,7 @@ def test_cut(tmp_path: Path, size: int) -> None:
     assert b"".join(found) == data
     assert all(len(piece) == CHUNK_BYTES for piece in found[:-1])
     assert b"" not in found
+    assert b"".join(pieces(tmp_path / "file", PAGES_BYTES)) == data
 
 
 def test_names() -> None:

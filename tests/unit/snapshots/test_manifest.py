@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nitari.errors import StateError
 from nitari.snapshots.catalog_file import CatalogFacts
-from nitari.snapshots.chunks import CHUNK_BYTES, Chunk
+from nitari.snapshots.chunks import CHUNK_BYTES, PAGES_BYTES, Chunk
 from nitari.snapshots.manifest import (
     File,
     Manifest,
@@ -95,19 +95,20 @@ def test_a_newer_format(monkeypatch: pytest.MonkeyPatch) -> None:
     assert error.value.code == "snapshot-newer"
 
 
-def file_of(path: str, size: int) -> File:
+def file_of(path: str, size: int, piece: int) -> File:
     """A file of a size, with chunks as its size makes them."""
-    sizes = [CHUNK_BYTES] * (size // CHUNK_BYTES) + [size % CHUNK_BYTES] * bool(size % CHUNK_BYTES)
+    sizes = [piece] * (size // piece) + [size % piece] * bool(size % piece)
     chunks = [Chunk(f"{number:064x}", length, length + 1) for number, length in enumerate(sizes)]
-    return File(path, size, tuple(chunks))
+    return File(path, size, tuple(chunks), piece)
 
 
 @given(
-    st.lists(st.tuples(st.from_regex(r"[a-zé日]{1,9}", fullmatch=True), st.integers(0, 5 * CHUNK_BYTES)), max_size=5)
+    st.lists(st.tuples(st.from_regex(r"[a-zé日]{1,9}", fullmatch=True), st.integers(0, 5 * PAGES_BYTES)), max_size=5),
+    st.sampled_from([PAGES_BYTES, CHUNK_BYTES]),
 )
-def test_listing_round_trip(given_files: list[tuple[str, int]]) -> None:
+def test_listing_round_trip(given_files: list[tuple[str, int]], piece: int) -> None:
     """A list of files comes back, by path, whatever their sizes."""
-    files = [file_of(path, size) for path, size in dict(given_files).items()]
+    files = [file_of(path, size, piece) for path, size in dict(given_files).items()]
     assert decode_listing(encode_listing(files), number=1) == sorted(files, key=lambda file: file.path)
     assert encode_listing(files) == encode_listing(files[::-1])
 
@@ -118,13 +119,14 @@ def test_listing_round_trip(given_files: list[tuple[str, int]]) -> None:
 )
 def test_paths_that_lead_elsewhere(path: str) -> None:
     """No file of a snapshot can be written outside the home, on any system."""
-    raw = json.dumps([path, 0, []]).encode() + b"\n"
+    raw = json.dumps([path, 0, 1024, []]).encode() + b"\n"
     with pytest.raises(StateError, match="no path inside a home"):
         decode_listing(raw, number=1)
 
 
 @pytest.mark.parametrize(
-    "line", [b"x", b"[]", b'["a", 5, []]', b'["a", 0, [["00", 1]]]', b'["a", "5", []]', b"[1,2,3]"]
+    "line",
+    [b"x", b"[]", b'["a", 5, 9, []]', b'["a", 0, 9, [["00", 1]]]', b'["a", "5", 9, []]', b"[1,2,3]", b"[1,2,3,4]"],
 )
 def test_lists_that_make_no_sense(line: bytes) -> None:
     """Lines that are no files are a damaged snapshot."""
