@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from math import ceil
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -33,6 +34,7 @@ _QUERIES = 128
 _FEWEST_QUERIES = 24
 _ROWS_AT_ONCE = 2**14
 _SAME_DISTANCE = 1e-6
+_HARDER = 1.5
 
 Search: TypeAlias = Callable[[FloatArray, int, int], KeyArray]
 """Queries ``[q, dim]``, number of candidates, lists to probe; answers slots ``[q, n]``, best first, -1 for none."""
@@ -123,6 +125,31 @@ def at_level(efforts: Sequence[Effort], level: float) -> tuple[Effort, ...]:
         if known is None or known.recall < min(level, effort.recall):
             by_depth[effort.depth] = effort
     return tuple(by_depth[depth] for depth in sorted(by_depth))
+
+
+def harder(efforts: Sequence[Effort], now: Sequence[Effort], lists: int) -> tuple[Effort, ...]:
+    """Efforts of the next level that costs more than ``now``, one a depth; beyond the last level, half as much again.
+
+    Args:
+        efforts: What was measured at each depth and level.
+        now: What is in use.
+        lists: The largest useful number of probes.
+    """
+    for level in LEVELS:
+        candidate = at_level(efforts, level)
+        pairs = list(zip(candidate, now, strict=True))
+        if candidate != tuple(now) and all(
+            new.probes >= old.probes and new.candidates >= old.candidates for new, old in pairs
+        ):
+            return candidate
+    return tuple(
+        replace(
+            effort,
+            probes=min(lists, ceil(effort.probes * _HARDER)),
+            candidates=ceil(effort.candidates * _HARDER),
+        )
+        for effort in now
+    )
 
 
 def calibrate_searcher(searcher: Searcher, rows: HalfArray, seed: int = 0) -> tuple[Effort, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 from time import perf_counter
@@ -11,7 +10,7 @@ from time import perf_counter
 import numpy as np
 
 from nitari.index.base import Allowed, How, Step
-from nitari.index.calibrate import Effort, at_level
+from nitari.index.calibrate import at_level, harder
 from nitari.index.masks import Mask, MaskCache
 from nitari.index.ranking import best
 from nitari.index.segments.body import Body, Found
@@ -96,10 +95,12 @@ class SealedPart:
         """What finds candidates, and how hard it looks."""
         return self._engine
 
-    def set_efforts(self, efforts: Sequence[Effort]) -> None:
-        """Look harder, or less hard, from now on."""
-        if self._engine is not None:
-            self._engine = replace(self._engine, efforts=tuple(efforts))
+    def look_harder(self) -> None:
+        """Ask the engine for more from now on: for the next level that was measured. Queries may be under way."""
+        engine = self._engine
+        if engine is not None:
+            efforts = harder(self.segment.efforts, engine.efforts, engine.searcher.lists)
+            self._engine = replace(engine, efforts=efforts)
             self._forget()
 
     def find(self, keys: KeyArray) -> SlotArray:

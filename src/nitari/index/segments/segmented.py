@@ -19,6 +19,7 @@ from nitari.index.segments.engine import SegmentEngine
 from nitari.index.segments.live import LiveSegment
 from nitari.index.segments.materialized import COPIES_BYTES, Copies
 from nitari.index.segments.part import SealedPart
+from nitari.index.segments.recall import Recall, RecallWatch
 from nitari.index.segments.sealed import SealedSegment
 from nitari.types import BoolArray, FloatArray, KeyArray, Matches
 
@@ -72,6 +73,7 @@ class SegmentedIndex:
         self._dim = dim
         self._costs = costs or default_costs()
         self._level = level_for(recall_target)
+        self._watch = RecallWatch(recall_target)
         self._copies = Copies(costs=self._costs, limit=copies_bytes, engine=copy_engine)
         self._live = LiveSegment(dim)
         self._parts: tuple[SealedPart, ...] = ()
@@ -194,6 +196,8 @@ class SegmentedIndex:
         check_vectors(vectors, self._dim)
         check_query(k, max_distance)
         vectors = np.ascontiguousarray(vectors)
+        if self._parts:
+            self._watch.note(vectors)
         searched = [part for part in self._all() if len(part)]
         answers = [
             part.search(vectors, k, allowed=allowed, max_distance=max_distance, trace=trace) for part in searched
@@ -201,6 +205,18 @@ class SegmentedIndex:
         if len(answers) == 1:
             return answers[0]
         return [_merged(found, k) for found in zip(*answers, strict=True)] if answers else [_NOTHING] * len(vectors)
+
+    def check_recall(self) -> bool:
+        """Compare one recent query in one segment with the exact answer; look harder there where recall is too low.
+
+        To be called now and then, off the query path and without a lock: it takes as long as an exact scan of one
+        segment. Returns whether there was something to compare.
+        """
+        return self._watch.check(self._parts)
+
+    def recall(self) -> Recall:
+        """What ``check_recall`` found so far of the segments that are searched."""
+        return self._watch.recall()
 
     def settle(self, timeout_s: float | None = None) -> bool:
         """Wait until nothing is under way in the background; ``False`` where that takes longer."""
