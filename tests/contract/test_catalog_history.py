@@ -244,6 +244,17 @@ def test_damaged_history(catalog: SqlCatalog) -> None:
     assert catalog.seq() == 4
 
 
+def test_past_photos(catalog: SqlCatalog) -> None:
+    """The photos and links that a rollback can bring back are told; those of items that are new are not among them."""
+    catalog.apply([put("a", photo("x:1", "d1"), photo("2", "d2")), put("b", photo("x:3", "d3"))], collection=CARD)
+    assert list(catalog.past_digests()) == []
+    catalog.apply([ItemDelete("a")], collection=CARD)
+    assert list(catalog.past_digests()) == ["d1", "d2"]
+    assert list(catalog.past_image_links("x:")) == ["x:1"]
+    catalog.prune_history(datetime.now(UTC))
+    assert list(catalog.past_digests()) == []
+
+
 def test_identity(catalog: SqlCatalog) -> None:
     """A rollback keeps the identity; asked to, a catalog gets another one."""
     identity = catalog.identity

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import chain
 
 import click
 
@@ -48,6 +49,8 @@ def show_command(context: CommandContext, /, *, as_json: bool) -> int:
 def prune_command(context: CommandContext, /, *, as_json: bool) -> int:
     """Delete originals that no item refers to and that nobody has used for an hour.
 
+    Items that `nitari catalog rollback` can bring back count, too.
+
     Safe beside a running server or import. A photo from the web that is deleted here is fetched again when an item
     names it again; an uploaded one must then be uploaded again.
     """
@@ -67,9 +70,13 @@ def prune_command(context: CommandContext, /, *, as_json: bool) -> int:
 
 
 def referenced(catalog: Catalog) -> set[str]:
-    """The digests of all originals that an item refers to: its photos, and uploads that its links name."""
-    uploads = (link.removeprefix(UPLOAD) for link in catalog.image_links(UPLOAD))
-    return {*catalog.digests(), *uploads}
+    """The digests of all originals that an item refers to, or did as far back as a rollback reaches.
+
+    They are those of its photos, and uploads that its links name.
+    """
+    links = chain(catalog.image_links(UPLOAD), catalog.past_image_links(UPLOAD))
+    uploads = (link.removeprefix(UPLOAD) for link in links)
+    return {*catalog.digests(), *catalog.past_digests(), *uploads}
 
 
 def _mib(size: int) -> str:

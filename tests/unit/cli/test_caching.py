@@ -7,6 +7,7 @@ import json
 import os
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,9 @@ def test_prune(tmp_path: Path) -> None:
     assert dead not in kept(tmp_path)
     with SqlCatalog.open(tmp_path / FILE_NAME) as catalog:
         catalog.apply([ItemDelete("a")], collection=COLLECTION.name)
+    assert "deleted 0 originals" in run(tmp_path, "prune")  # a rollback can bring the item back
+    with SqlCatalog.open(tmp_path / FILE_NAME) as catalog:
+        catalog.prune_history(datetime.now(UTC))
     assert "deleted 3 originals" in run(tmp_path, "prune")
     assert kept(tmp_path) == {fresh}
 
