@@ -66,11 +66,16 @@ class AllowedKeys:
         items = self.items
         if items.columns.estimate(self.wanted) > _DEAD_OR_OTHER * limit:
             return None
-        ordinals = items.columns.matching(self.wanted)
-        keys = items.keys_of_all(ordinals[items.alive[ordinals]])
+        passing = items.columns.matching(self.wanted)
+        ordinals = passing[items.alive[passing]]
+        keys = items.keys_of_all(ordinals)
+        if keys.size > limit:
+            return None
         # Where two items claim a key, it stands for one of them, and that one need not pass.
-        keys = keys[self.mask(keys)] if keys.size <= limit else keys
-        return keys if keys.size <= limit else None
+        places = self.places(keys)
+        standing: BoolArray = ordinals[np.minimum(np.searchsorted(ordinals, places), ordinals.size - 1)] == places
+        known: KeyArray = keys[standing]
+        return known
 
     def changed(self, since: int) -> KeyArray | None:
         """The keys of the items that changed since the version ``since``; ``None`` where that was too long ago."""

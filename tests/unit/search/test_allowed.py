@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -110,3 +112,37 @@ def test_a_cache_follows_random_edits() -> None:
                 mask = cache.get(AllowedKeys(table, wanted), keys, find)
                 assert mask.bits.tolist() == AllowedKeys(table, wanted).mask(keys).tolist()
                 assert mask.count == np.count_nonzero(mask.bits)
+
+
+def test_lists_the_keys_where_few_items_pass() -> None:
+    """All keys of living items that pass, where these are at most as many as wanted, and not those of others."""
+    table = _table()
+    table.replace({str(number): _item(str(number), 10 + number, color="blue") for number in range(9)})
+    table.replace({"c": _item("c", 50, 51, color="red"), "d": _item("d", 60, color="red")})
+    table.replace({"d": None, "e": _item("e", 51, color="blue")})  # two items claim the key 51
+    allowed = AllowedKeys(table, RED)
+    for limit in (0, 1, 2, 3, 9):
+        few = allowed.few(limit)
+        assert few is None or sorted(few.tolist()) == [1, 2, 50]
+        assert (few is None) == (limit < 4)
+    nothing = AllowedKeys(table, parse_filter({"color": "none"})).few(0)
+    assert nothing is not None
+    assert nothing.size == 0
+    everything = np.sort(table.keys())
+    assert everything[allowed.mask(everything)].tolist() == [1, 2, 50]
+
+
+def test_a_saved_table_allows_the_same(tmp_path: Path) -> None:
+    """Filters over an opened table, and over what changed since, answer as over one in memory."""
+    table = _table()
+    table.save(tmp_path)
+    saved = ItemTable.open(tmp_path)
+    keys = np.arange(12)
+    for edits in ({}, {"a": _item("a", 1, 7, color="blue")}, {"c": _item("c", 8, color="red"), "b": None}):
+        table.replace(edits)
+        saved.replace(edits)
+        ours, theirs = AllowedKeys(saved, RED), AllowedKeys(table, RED)
+        assert ours.mask(keys).tolist() == theirs.mask(keys).tolist()
+        few = ours.few(9)
+        assert few is not None
+        assert sorted(few.tolist()) == keys[theirs.mask(keys)].tolist()
