@@ -53,8 +53,14 @@ def open_index(settings: Settings, catalog: SqlCatalog, spec: CollectionSpec) ->
 
         return NgtIndex(spec.dim), None
     from nitari.index.segments.segmented import SegmentedIndex
+    from nitari.index.segments.tune import load_costs
 
-    index = SegmentedIndex(spec.dim, recall_target=settings.index.recall_target)
+    index = SegmentedIndex(
+        spec.dim,
+        costs=load_costs(settings.home / INDEXES),
+        recall_target=settings.index.recall_target,
+        copy_engine=segment_engines()["ivf"],
+    )
     return index, open_index_store(settings, catalog, spec)
 
 
@@ -108,6 +114,25 @@ def open_maintainer(settings: Settings, catalog: SqlCatalog, spec: CollectionSpe
         tables=TableKeeper(catalog, spec.name),
         scrub_bytes_s=settings.index.scrub_mib_s * _MIB,
     )
+
+
+def tune(settings: Settings) -> Path:
+    """Measure for some seconds what searching costs on this machine, for the planner. Returns where that is kept.
+
+    Raises:
+        ConfigurationError: the home folder cannot be written.
+    """
+    from nitari.errors import ConfigurationError
+    from nitari.index.segments.tune import measure_costs, save_costs
+
+    costs = measure_costs(segment_engines()["ivf"])
+    try:
+        return save_costs(settings.home / INDEXES, costs)
+    except OSError as exc:
+        raise ConfigurationError(
+            f"what was measured cannot be kept in {settings.home / INDEXES}: {exc.strerror}",
+            remedy="choose another home with --home or NITARI__HOME, or make room",
+        ) from exc
 
 
 @contextmanager

@@ -49,6 +49,7 @@ class Reading:
         seq: The catalog change that answers are up to date with.
         waiting: Requests that wait for a thread.
         jobs: How many jobs there are in each state.
+        recall: Share of the true nearest neighbors that the index finds; ``None`` where nobody looked yet.
     """
 
     items: int
@@ -56,6 +57,7 @@ class Reading:
     seq: int
     waiting: int
     jobs: Mapping[str, int] = field(default_factory=dict)
+    recall: float | None = None
 
 
 class Metrics:
@@ -160,6 +162,10 @@ class _Readings(Collector):
         yield GaugeMetricFamily("nitari_items", "Items that can be found.", now.items)
         yield GaugeMetricFamily("nitari_keys", "Vectors in the index.", now.keys)
         yield GaugeMetricFamily("nitari_seq_served", "The catalog change that answers are up to date with.", now.seq)
+        if now.recall is not None:
+            yield GaugeMetricFamily(
+                "nitari_index_recall", "Share of the true nearest neighbors found, of recent queries.", now.recall
+            )
         yield GaugeMetricFamily("nitari_waiting_requests", "Requests that wait for a thread.", now.waiting)
         jobs = GaugeMetricFamily("nitari_jobs", "Jobs, by state.", labels=["state"])
         for state in JOB_STATES:

@@ -299,6 +299,8 @@ class Answer:
         total: How many items pass the filter, whatever their score.
         facets: Counts, in the order asked for.
         seq: The catalog change that the answer is up to date with.
+        plan: What each part of the index did for each query vector, and why, where the query asked to have that
+            explained: plain values, by the names of ``nitari.index.base.Step``; ``None`` where it did not.
     """
 
     hits: tuple[Hit, ...]
@@ -309,3 +311,4 @@ class Answer:
     total: int = 0
     facets: tuple[Facet, ...] = ()
     seq: int = 0
+    plan: tuple[Mapping[str, str | int | float], ...] | None = None

@@ -1,4 +1,4 @@
-"""``nitari doctor``: what is here, what is missing, and how to get it. Downloads and changes nothing."""
+"""``nitari doctor``: what is here, what is missing, and how to get it. Downloads nothing."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import click
 from nitari import __version__
 from nitari.cli.output import CommandContext, json_option, out, print_json
 from nitari.errors import NitariError
+from nitari.indexes import tune
 from nitari.settings import Settings
 from nitari.wiring import SALIENCY_CARD, open_catalog, open_store
 
@@ -41,12 +42,18 @@ class Finding:
 
 
 @click.command("doctor")
+@click.option("--tune", "measure", is_flag=True, help="Measure for some seconds what searching costs on this machine, "
+              "and keep it in the home folder, for searches to be planned by.")  # fmt: skip
 @json_option
 @click.pass_obj
-def doctor_command(context: CommandContext, /, *, as_json: bool) -> int:
-    """Say what is missing and how to get it. Downloads nothing, changes nothing. Exit 5 where something is bad."""
+def doctor_command(context: CommandContext, /, *, measure: bool, as_json: bool) -> int:
+    """Say what is missing and how to get it. Downloads nothing, changes nothing but with --tune.
+
+    Exit 5 where something is bad.
+    """
     settings = context.settings()
-    findings = [*_machine(), *_packages(), *_extras(), *_models(settings), *_home(settings)]
+    tuned = [Finding("ok", "tuning", f"measured, kept in {tune(settings)}")] if measure else []
+    findings = [*tuned, *_machine(), *_packages(), *_extras(), *_models(settings), *_home(settings)]
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:

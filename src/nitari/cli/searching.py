@@ -36,6 +36,7 @@ def _answer_options(command: _Command) -> _Command:
         click.option("--filter", "filter_json", metavar="JSON", help=example),
         click.option("--min-score", type=click.FloatRange(0, 1), help="Leave out hits below this score."),
         click.option("--group", is_flag=True, help="Only the best item of each group."),
+        click.option("--explain", is_flag=True, help="Also say how the index was searched, and why."),
         click.option("--sheet", type=file, help="Write an HTML contact sheet here."),
         click.option("--open", "open_sheet", is_flag=True, help="Open the contact sheet in a browser."),
         json_option,
@@ -100,6 +101,7 @@ def _answer(context: CommandContext, asked: dict[str, Any], options: dict[str, A
         filter=_read_filter(options["filter_json"]),
         min_score=options["min_score"],
         group_by="group" if options["group"] else "item",
+        explain=options["explain"],
     )
     settings = context.settings()
     with open_searcher(settings) as searcher:
@@ -109,7 +111,8 @@ def _answer(context: CommandContext, asked: dict[str, Any], options: dict[str, A
         with open_catalog(settings) as catalog:
             _write_sheet(catalog, query, answer, title, options)
     if options["as_json"]:
-        print_json(present.answer(answer, collection=collection))
+        explained = {} if answer.plan is None else {"plan": list(answer.plan)}
+        print_json({**present.answer(answer, collection=collection), **explained})
     else:
         _print_answer(answer)
     return 0
@@ -117,6 +120,7 @@ def _answer(context: CommandContext, asked: dict[str, Any], options: dict[str, A
 
 def _print_answer(answer: Answer) -> None:
     if not answer.hits:
+        _print_plan(answer)
         click.echo("nothing looks like this (with this filter and threshold)")
         return
     shown = [name for name in _SHOWN if any(name in hit.attributes for hit in answer.hits)]
@@ -133,7 +137,17 @@ def _print_answer(answer: Answer) -> None:
     ]
     print_table(("#", "score", "item", "title", *shown, "photo"), rows, right=("#", "score", "price"))
     timing = ", ".join(f"{stage} {ms:.1f}" for stage, ms in answer.timing_ms.items())
+    _print_plan(answer)
     click.echo(f"{len(answer.hits)} hits{', more with --offset' if answer.more else ''} (ms: {timing})")
+
+
+def _print_plan(answer: Answer) -> None:
+    """How the index was searched, a line for each of its parts and query vectors."""
+    if answer.plan is None:
+        return
+    names = ("part", "rows", "allowed", "how", "probes", "candidates", "ms", "reason")
+    rows = [tuple(f"{step[name]:.3f}" if name == "ms" else str(step[name]) for name in names) for step in answer.plan]
+    print_table(names, rows, right=("rows", "allowed", "probes", "candidates", "ms"))
 
 
 def _write_sheet(catalog: Catalog, query: Query, answer: Answer, title: str, options: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,6 +101,38 @@ class Step:
     probes: int
     candidates: int
     ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """What an index measured of its own answers.
+
+    Args:
+        value: Share of the true nearest that were found, 0-1; 1 where nothing was compared.
+        low: Lower end of its 95 % interval (Wilson, 1927).
+        queries: How many queries were compared.
+    """
+
+    value: float
+    low: float
+    queries: int
+
+
+@runtime_checkable
+class PromisesRecall(Protocol):
+    """What an approximate index has beside ``VectorIndex`` if it watches over its own recall."""
+
+    def check_recall(self) -> bool:
+        """Compare a recent query with the exact answer, and look harder from now on where too little was found.
+
+        Called now and then off the query path, beside readers and writers. Returns whether there was something to
+        compare.
+        """
+        ...
+
+    def recall(self) -> Recall:
+        """What was measured so far."""
+        ...
 
 
 class VectorIndex(Protocol):

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nitari.index.base import Allowed
+from nitari.index.base import Allowed, Step
 from nitari.search.gallery import Holding
 from nitari.types import FloatArray, KeyArray, Matches
 
@@ -77,6 +77,7 @@ def nearest_items(
     allowed: Allowed | None = None,
     group_by: Literal["item", "group"] = "item",
     max_distance: float | None = None,
+    trace: list[Step] | None = None,
 ) -> Nearest:
     """The ``count`` items (or groups, each by its best item) nearest to any of ``vectors``; fewer where that is all.
 
@@ -92,6 +93,7 @@ def nearest_items(
         allowed: Filter.
         group_by: Whether each item, or each group, is shown once.
         max_distance: Radius; items a little beyond it may be among the answer.
+        trace: Where the index is to note what it does; it is asked again where more is needed.
     """
     total = len(holding.index)
     if not total or not len(holding.items):
@@ -101,7 +103,7 @@ def nearest_items(
     asked = _rounded(max(_ASKED_AT_LEAST, int((count + len(excluded)) * keys_per_item)))
     while True:
         asked = min(asked, total)
-        merged = merge(holding.index.query(vectors, asked, allowed=allowed, max_distance=radius), asked)
+        merged = merge(holding.index.query(vectors, asked, allowed=allowed, max_distance=radius, trace=trace), asked)
         complete = asked == total or merged.frontier == np.inf
         found = _distinct(holding, merged, np.inf if complete else merged.frontier, excluded, group_by)
         if complete or len(found) >= count:

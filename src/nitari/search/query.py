@@ -40,6 +40,7 @@ class Query:
             says what choosing it would leave: the filter's own conditions on that attribute are set aside for it. As
             in a filter, one leading ``@`` is taken off a name: ``@@id`` counts the attribute ``@id``.
         facet_limit: Most values for each of ``facets``, 1-1000.
+        explain: Whether the answer is to say how the index was searched (``Answer.plan``).
 
     Raises:
         UsageError: where the arguments are not as above.
@@ -59,6 +60,7 @@ class Query:
     group_by: Literal["item", "group"] = "item"
     facets: tuple[str, ...] = ()
     facet_limit: int = 20
+    explain: bool = False
 
     def __post_init__(self) -> None:
         given = [n for n in ("photo", "url", "item_id", "vector") if getattr(self, n) is not None]

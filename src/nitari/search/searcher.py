@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nitari.errors import UsageError
 from nitari.extract import Extractor, unit
 from nitari.images.base import ImageSource
+from nitari.index.base import PromisesRecall, Step, VectorIndex
 from nitari.search.columns import AttributeSummary
 from nitari.search.counts import Counted, Counts
 from nitari.search.feedback import bent
@@ -46,6 +47,8 @@ class SearcherStats:
         groups: Groups among them.
         keys: Vectors in the index.
         seq: The catalog change that the answers are up to date with.
+        recall: Share of the true nearest that the index was found to answer; ``None`` where nothing was compared yet,
+            or where it is exact.
     """
 
     collection: str
@@ -54,6 +57,7 @@ class SearcherStats:
     groups: int
     keys: int
     seq: int
+    recall: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,16 +129,18 @@ class Searcher:
         """
         started = perf_counter()
         wanted = None if query.filter is None else parse_filter(query.filter)
+        trace: list[Step] | None = [] if query.explain else None
         question = self._question(query)
         asked = perf_counter()
         with self._gallery.reading() as holding:
-            hits, more = _page(holding, self._nearest(holding, query, question.vectors, wanted), query)
+            hits, more = _page(holding, self._nearest(holding, query, question.vectors, wanted, trace), query)
             total = self._counts.total(holding, wanted)
             facets = self._counts.facets(holding, wanted, query.facets, limit=query.facet_limit)
             seq = holding.seq
         now = perf_counter()
         timing = {**question.timing_ms, "search": (now - asked) * 1e3, "total": (now - started) * 1e3}
-        return Answer(hits, timing, question.regions, question.box, more, total, facets, seq)
+        plan = None if trace is None else tuple(asdict(step) for step in trace)
+        return Answer(hits, timing, question.regions, question.box, more, total, facets, seq, plan)
 
     def detect(self, *, photo: bytes | None = None, url: str | None = None) -> Detection:
         """The products on a photo. A search with the same photo then does not look for them again.
@@ -192,6 +198,15 @@ class Searcher:
         """Catch up with the catalog's change log. Returns how many changed items were read again."""
         return self._gallery.refresh()
 
+    def check_recall(self) -> bool:
+        """Compare a recent query with the exact answer, so that the promised recall is kept.
+
+        Returns whether there was one to compare. To be called now and then, off the query path; no query waits for it.
+        """
+        with self._gallery.reading() as holding:
+            index = holding.index
+        return isinstance(index, PromisesRecall) and index.check_recall()
+
     def warm(self) -> None:
         """Load extractor and networks now, by a blank photo, so that the first real one does not wait for them."""
         self._photos.warm(blank_photo())
@@ -211,6 +226,7 @@ class Searcher:
                 groups=holding.items.columns.group_count(holding.items.alive),
                 keys=len(holding.index),
                 seq=holding.seq,
+                recall=_recall_of(holding.index),
             )
 
     def ping(self) -> None:
@@ -246,7 +262,14 @@ class Searcher:
             return _Question(vectors=_checked(query.vector, self._gallery.dim)[None])
         return _Question()
 
-    def _nearest(self, holding: Holding, query: Query, brought: FloatArray | None, wanted: Filter | None) -> Nearest:
+    def _nearest(
+        self,
+        holding: Holding,
+        query: Query,
+        brought: FloatArray | None,
+        wanted: Filter | None,
+        trace: list[Step] | None,
+    ) -> Nearest:
         """The items that the query asks for, from the best on, and one more to tell whether there are more."""
         allowed = None if wanted is None or wanted.node == EVERYTHING else holding.allowed(wanted)
         count = query.offset + query.k + 1
@@ -262,9 +285,10 @@ class Searcher:
                 allowed=allowed,
                 group_by=query.group_by,
                 max_distance=max_distance,
+                trace=trace,
             )
 
-        if query.item_id is None or query.liked or query.disliked or count > _NEIGHBORS:
+        if query.item_id is None or query.liked or query.disliked or count > _NEIGHBORS or query.explain:
             return look()
         token = None if allowed is None else allowed.token
         return self._neighbors.get(holding.version, (query.item_id, token, count, query.group_by, max_distance), look)
@@ -314,6 +338,14 @@ def blank_photo() -> bytes:
     header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)  # 8-bit gray, no interlace
     rows = zlib.compress((b"\0" + b"\xff" * side) * side)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def _recall_of(index: VectorIndex) -> float | None:
+    """What was measured of an index that promises a recall; ``None`` where nothing was."""
+    if not isinstance(index, PromisesRecall):
+        return None
+    measured = index.recall()
+    return measured.value if measured.queries else None
 
 
 def _page(holding: Holding, nearest: Nearest, query: Query) -> tuple[tuple[Hit, ...], bool]:

@@ -30,6 +30,8 @@ PICTURE_THREADS = 8
 PICTURES_WAITING = 512
 """A page asks for dozens at once, and they are quick."""
 PRUNE_S = 3600.0
+# How often one query is compared with the exact answer: that takes up to some 50 ms of one core at a million vectors.
+RECALL_S = 2.0
 """How often expired query photos are looked for."""
 BODIES = 8
 """How many of the largest bodies may be in memory at a time; of usual photos, that is some hundreds."""
@@ -125,6 +127,7 @@ def _running(api: Api) -> Iterator[None]:
     with (
         _repeating("nitari-follow", follow, api.config.refresh_s, "the change log could not be read"),
         _repeating("nitari-prune", api.services.query_photos.prune, PRUNE_S, "query photos could not be pruned"),
+        _repeating("nitari-recall", searcher.check_recall, RECALL_S, "the index's recall could not be checked"),
         _repeating("nitari-forget", api.services.prune_history, PRUNE_S, "the catalog's history could not be pruned"),
     ):
         api.services.jobs.start(follow)

@@ -10,11 +10,11 @@ import logging
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
 
+from nitari.index.base import Recall
 from nitari.index.calibrate import effort_for
 from nitari.index.segments.flat import nearest_rows
 from nitari.index.segments.part import SealedPart
@@ -32,21 +32,6 @@ _JUDGED_AT_LEAST = 50
 # 1.96 standard deviations: 95 % of all intervals hold the truth.
 _DEVIATIONS = 1.96
 _SAME_DISTANCE = 1e-6
-
-
-@dataclass(frozen=True, slots=True)
-class Recall:
-    """What was measured of the present efforts.
-
-    Args:
-        value: Share of the true nearest that were found, 0-1; 1 where nothing was compared, as all is exact.
-        low: Lower end of its 95 % interval (Wilson, 1927).
-        queries: How many queries were compared.
-    """
-
-    value: float
-    low: float
-    queries: int
 
 
 class RecallWatch:

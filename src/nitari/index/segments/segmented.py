@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nitari.errors import NotFoundError
-from nitari.index.base import Allowed, Step
+from nitari.index.base import Allowed, Recall, Step
 from nitari.index.calibrate import level_for
 from nitari.index.checks import check_dim, check_keys, check_pairs, check_query, check_vectors
 from nitari.index.ranking import best
@@ -19,7 +19,7 @@ from nitari.index.segments.engine import SegmentEngine
 from nitari.index.segments.live import LiveSegment
 from nitari.index.segments.materialized import COPIES_BYTES, Copies
 from nitari.index.segments.part import SealedPart
-from nitari.index.segments.recall import Recall, RecallWatch
+from nitari.index.segments.recall import RecallWatch
 from nitari.index.segments.sealed import SealedSegment
 from nitari.types import BoolArray, FloatArray, KeyArray, Matches
 

@@ -78,4 +78,5 @@ def _reading(api: Api) -> Reading:
         seq=stats.seq,
         waiting=api.work.waiting + api.edits.waiting,
         jobs=Counter(job.state for job in api.services.jobs.list()),
+        recall=stats.recall,
     )
