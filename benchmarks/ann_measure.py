@@ -76,8 +76,12 @@ class Bench:
         try:
             yield
         except FailedError as exc:
-            say(f"{data.name}: {spec.name}: {phase} FAILED: {exc}")
-            self.failures.append((spec.name, data.name, phase, str(exc)))
+            self.fail(spec, data, phase, exc)
+
+    def fail(self, spec: Spec, data: ann.DataSet, phase: str, why: FailedError) -> None:
+        """Note a failure."""
+        say(f"{data.name}: {spec.name}: {phase} FAILED: {why}")
+        self.failures.append((spec.name, data.name, phase, str(why)))
 
 
 def say(text: str) -> None:
@@ -108,9 +112,16 @@ def tune(bench: Bench, data: ann.DataSet, specs: Sequence[Spec]) -> None:
             continue
         with bench.noted(spec, data, "tune"), bench.start(spec, data) as process:
             process.ask("open")
+            bench.result(spec, data, "rounds").unlink(missing_ok=True)
             for name in missing:
                 targets = TARGETS if name is None else (FILTER_TARGET,)
-                tuned[str(name)] = _tuned(process, name, targets, TUNE_S * bench.hurry)
+                try:
+                    tuned[str(name)] = _tuned(process, name, targets, TUNE_S * bench.hurry)
+                except FailedError as exc:
+                    if not process.alive:
+                        raise
+                    bench.fail(spec, data, f"tune, filter {name}", exc)
+                    tuned[str(name)] = {"chosen": {}, "evaluated": []}
                 bench.keep(spec, data, "tune", tuned)
 
 
@@ -164,7 +175,8 @@ def rounds(bench: Bench, data: ann.DataSet, specs: Sequence[Spec]) -> None:
         running: list[tuple[Spec, Process, dict[str, Any], list[dict[str, Any]]]] = []
         for spec in specs:
             tuned, done = bench.kept(spec, data, "tune"), bench.kept(spec, data, "rounds") or []
-            if tuned is None or _rounds_of(done) >= bench.rounds:
+            complete = tuned is not None and all(str(name) in tuned for name in (None, *data.filters))
+            if tuned is None or not complete or _rounds_of(done) >= bench.rounds:
                 continue
             with bench.noted(spec, data, "open for rounds"):
                 process = stack.enter_context(bench.start(spec, data))
@@ -172,36 +184,28 @@ def rounds(bench: Bench, data: ann.DataSet, specs: Sequence[Spec]) -> None:
                 running.append((spec, process, tuned, done))
         for number in range(min((_rounds_of(done) for *_, done in running), default=0), bench.rounds):
             say(f"{data.name}: round {number + 1} of {bench.rounds}")
+            due = [one for one in running if _rounds_of(one[-1]) == number]
+            failed: set[str] = set()
             for name in (None, *data.filters):
-                turn = number % max(1, len(running))
-                for spec, process, tuned, done in running[turn:] + running[:turn]:
-                    if _rounds_of(done) > number or any(one[0] == spec.name for one in bench.failures):
+                turn = number % max(1, len(due))
+                for spec, process, tuned, done in due[turn:] + due[:turn]:
+                    if spec.name in failed:
                         continue
-                    with _quiet(bench, spec, data):
+                    try:
                         done.extend(_round(process, tuned, name, number, bench.hurry))
-            for spec, _, _, done in running:
-                bench.keep(spec, data, "rounds", [*done, {"round_done": number}] if _due(done, number) else done)
-                if _due(done, number):
+                    except FailedError as exc:
+                        failed.add(spec.name)
+                        bench.fail(spec, data, "rounds", exc)
+            running = [one for one in running if one[0].name not in failed]
+            for spec, _, _, done in due:
+                if spec.name not in failed:
                     done.append({"round_done": number})
-
-
-def _due(done: list[dict[str, Any]], number: int) -> bool:
-    return _rounds_of(done) <= number
+                    bench.keep(spec, data, "rounds", done)
 
 
 def _rounds_of(done: list[dict[str, Any]]) -> int:
     """How many rounds were finished."""
     return sum("round_done" in figures for figures in done)
-
-
-@contextmanager
-def _quiet(bench: Bench, spec: Spec, data: ann.DataSet) -> Iterator[None]:
-    """As ``Bench.noted``, without a line a step."""
-    try:
-        yield
-    except FailedError as exc:
-        say(f"{data.name}: {spec.name}: rounds FAILED: {exc}")
-        bench.failures.append((spec.name, data.name, "rounds", str(exc)))
 
 
 def _round(

@@ -174,6 +174,11 @@ class Process:
             raise FailedError(f"{do}: {answer['failed']}")
         return answer["ok"]
 
+    @property
+    def alive(self) -> bool:
+        """Whether it still takes commands."""
+        return self._process.poll() is None
+
     def kill(self) -> None:
         """End it at once."""
         self._process.kill()
