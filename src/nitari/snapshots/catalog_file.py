@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -93,8 +93,12 @@ class CatalogFile:
     def uploads(self, path: Path) -> frozenset[str]:
         """The digests of the uploaded photos that the items of the catalog in a file name."""
         with closing(self._open(path)) as catalog:
-            named = (link.removeprefix(UPLOAD) for link in catalog.image_links(UPLOAD))
-            return frozenset(digest for digest in named if _DIGEST.fullmatch(digest))
+            return _digests(catalog.image_links(UPLOAD))
+
+    def past_uploads(self, path: Path) -> frozenset[str]:
+        """The digests of those that items named before: they are needed to go back to a time when they did."""
+        with closing(self._open(path)) as catalog:
+            return _digests(catalog.past_image_links(UPLOAD))
 
     def branch(self, path: Path, at: int | datetime | None = None) -> CatalogFacts:
         """Make the catalog in a file one of its own: with another identity, as it was at a point, where one is given.
@@ -112,3 +116,9 @@ class CatalogFile:
                 catalog.rollback(at)
             catalog.reidentify()
         return self.facts(path)
+
+
+def _digests(links: Iterable[str]) -> frozenset[str]:
+    """The digests in links to uploads; links that name none are passed over, whoever wrote them."""
+    named = (link.removeprefix(UPLOAD) for link in links)
+    return frozenset(digest for digest in named if _DIGEST.fullmatch(digest))

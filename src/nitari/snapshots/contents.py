@@ -118,7 +118,8 @@ class Home:
             copy = staging / CATALOG
             facts = catalog.copy(copy, tick=tick)
             uploads = catalog.uploads(copy)
-            originals = _all(self.folder / ORIGINALS) if photos is Photos.ALL else _uploads(self.folder, uploads)
+            wanted = uploads | catalog.past_uploads(copy)
+            originals = _all(self.folder / ORIGINALS) if photos is Photos.ALL else _uploads(self.folder, wanted)
             files = [Content(CATALOG, copy, piece=PAGES_BYTES), *self._own(), *index, *originals]
             there = {content.digest for content in files}
             yield Contents(at, facts, tuple(files), uploads, tuple(sorted(uploads - there)))

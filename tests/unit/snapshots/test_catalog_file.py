@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from nitari.catalog.base import ItemDelete
+from nitari.catalog.sql import SqlCatalog
 from nitari.errors import NotFoundError, StateError
 from support.catalogs import photo, put
 from support.snapshots import catalog_file, content_at, content_of, edit_to, upload
@@ -44,14 +46,15 @@ def test_looking_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_uploads(tmp_path: Path) -> None:
-    """Uploads are found by the links of items; links that name no digest are none."""
+    """Uploads are found by the links of items, now and before; links that name no digest are none."""
     home = edit_to(tmp_path, 3)
-    digest = upload(home, "shoe", b"photo")
-    from nitari.catalog.sql import SqlCatalog
-
+    digest, past = upload(home, "shoe", b"photo"), upload(home, "gone", b"another")
     with SqlCatalog.open(home / "catalog.sqlite") as catalog:
         catalog.apply([put("bad", photo("upload:../../etc/passwd", "ab"))], collection="card")
-    assert catalog_file(home).uploads(home / "catalog.sqlite") == {digest}
+        catalog.apply([ItemDelete("gone")], collection="card")
+    path = home / "catalog.sqlite"
+    assert catalog_file(home).uploads(path) == {digest}
+    assert catalog_file(home).past_uploads(path) == {past}
 
 
 def test_branch(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from nitari.catalog.base import ItemDelete
+from nitari.catalog.sql import FILE_NAME, SqlCatalog
 from nitari.errors import NotFoundError, StateError, UsageError
 from nitari.images.cache import OriginalsCache
 from nitari.snapshots.contents import Photos
@@ -263,6 +265,20 @@ def test_a_lost_upload(tmp_path: Path, url: str) -> None:
     shutil.rmtree(home / "originals")
     lost = snapshots.save(photos=Photos.ALL)
     assert (lost.lost, lost.snapshot.missing) == ((original_path(never),), (never,))
+
+
+def test_uploads_of_the_past(tmp_path: Path, url: str) -> None:
+    """A photo whose item is gone is there again where the catalog is taken back to when it was not."""
+    home = edit_to(tmp_path / "home", 3)
+    digest = upload(home, "shoe", b"photo")
+    with SqlCatalog.open(home / FILE_NAME) as catalog:
+        catalog.apply([ItemDelete("shoe")], collection="card")
+    snapshots = snapshots_of(home, url)
+    assert snapshots.save().snapshot.missing == ()
+    back = snapshots.restore(tmp_path / "back", at=4).home
+    with SqlCatalog.open(back / FILE_NAME) as catalog:
+        assert catalog.get("shoe") is not None
+    assert OriginalsCache(back / "originals").get(digest) == b"photo"
 
 
 def test_prune(tmp_path: Path, url: str) -> None:
