@@ -46,7 +46,9 @@ class FoundFile:
 
 def find_files(folder: Path, pattern: str = "**/*") -> Iterator[FoundFile]:
     """The files below a folder (none if there is no such folder); those that vanish meanwhile are left out."""
-    for path in folder.glob(pattern):
+    # glob gives up where a folder vanishes while it looks; walk passes it over.
+    everything = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
+    for path in everything if pattern == "**/*" else folder.glob(pattern):
         try:
             found = path.stat()
         except OSError:

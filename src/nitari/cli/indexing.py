@@ -19,7 +19,7 @@ from nitari.cli.output import CommandContext, json_option, print_json, print_tab
 from nitari.errors import ConfigurationError
 from nitari.index.segments.maintain import Maintainer
 from nitari.index.segments.status import IndexStatus
-from nitari.indexes import chosen, index_status, maintain_once, open_index_store, open_maintainer
+from nitari.indexes import chosen, collections, index_status, maintain_once, open_index_store, open_maintainer
 from nitari.settings import Settings
 from nitari.wiring import open_catalog
 
@@ -113,7 +113,7 @@ def _follow(settings: Settings, catalog: SqlCatalog, stopped: Event) -> None:
         rounds = 0
         while not stopped.is_set():
             if rounds % int(_COLLECTIONS_S / _TURN_S) == 0:
-                wanted = {spec.name: spec for spec in catalog.maintained()}
+                wanted = {spec.name: spec for spec in collections(catalog)}
                 for name in wanted.keys() - maintainers.keys():
                     maintainers[name] = open_maintainer(settings, catalog, wanted[name])
                     stack.callback(maintainers[name].close)

@@ -7,7 +7,19 @@ from pathlib import Path
 import pytest
 
 from nitari.errors import StateError
-from nitari.index.seal import SEAL_NAME, check_seal, read_document, write_document, write_seal
+from nitari.index.seal import (
+    BLOCK_BYTES,
+    SEAL_NAME,
+    check_blocks,
+    check_heads,
+    check_seal,
+    check_size,
+    describe_blocks,
+    describe_file,
+    read_document,
+    write_document,
+    write_seal,
+)
 
 
 def test_a_document_comes_back(tmp_path: Path) -> None:
@@ -51,3 +63,37 @@ def test_a_seal_names_every_file(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="is e of width 4, expected e of width 5"):
         check_seal(tmp_path, engine="e", version=1, dim=5)
     assert (tmp_path / SEAL_NAME).is_file()
+
+
+def test_blocks_have_checksums_of_their_own(tmp_path: Path) -> None:
+    """A changed block is found, and where it is; sizes and first blocks can be checked alone."""
+    path = tmp_path / "x"
+    path.write_bytes(b"a" * (2 * BLOCK_BYTES + 5))
+    described = describe_blocks(path)
+    assert {name: described[name] for name in ("sha256", "size")} == describe_file(path)
+    assert list(check_blocks(path, described)) == [BLOCK_BYTES, BLOCK_BYTES, 5]
+    for at in (0, BLOCK_BYTES, 2 * BLOCK_BYTES + 4):
+        data = bytearray(b"a" * (2 * BLOCK_BYTES + 5))
+        data[at] ^= 128
+        path.write_bytes(data)
+        with pytest.raises(StateError, match=f"bytes at {at // BLOCK_BYTES * BLOCK_BYTES}$"):
+            list(check_blocks(path, described))
+        if at == 0:
+            with pytest.raises(StateError):
+                check_heads(tmp_path, {"x": described})
+        else:
+            check_heads(tmp_path, {"x": described})
+    path.write_bytes(b"a")
+    with pytest.raises(StateError, match="has 1 bytes, expected 2097157"):
+        check_size(path, described)
+    path.unlink()
+    with pytest.raises(StateError, match="cannot be read"):
+        list(check_blocks(path, described))
+
+
+def test_an_empty_file_has_no_blocks(tmp_path: Path) -> None:
+    """It is only as long as it is."""
+    (tmp_path / "x").touch()
+    described = describe_blocks(tmp_path / "x")
+    assert described["blocks"] == ""
+    check_heads(tmp_path, {"x": described})
