@@ -140,8 +140,8 @@ class Extractors:
             return self.build()
         if spec.recipe != recipe_of(self._settings):
             log.warning(
-                "the settings name another model than the collection in use was made with; the collection's goes on "
-                "being used: `nitari reembed` embeds the catalog with another one, `nitari collection list` shows all",
+                "the settings name another model than the collection in use was made with, which goes on being used; "
+                "`nitari reembed` embeds the catalog with theirs, or let models.embedder name the one in use",
                 extra={"settings": self._settings.models.embedder, "in_use": spec.name},
             )
         return self.of(spec)

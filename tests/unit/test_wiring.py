@@ -15,9 +15,10 @@ from nitari.errors import NotFoundError
 from nitari.ingest.edit import Draft
 from nitari.ingest.job_files import Job
 from nitari.ingest.jobs import ImportRequest
+from nitari.recipes import Extractors
 from nitari.server.services import Services
 from nitari.settings import load_settings
-from support.extraction import text_extractor
+from support.extraction import TextEmbedder, text_extractor
 from support.web import Answer, Web, running_web
 
 PATIENCE_S = 60.0
@@ -105,6 +106,24 @@ def test_a_feed_at_a_url(services: Services, web: Web) -> None:
     again = finished(services, ImportRequest(url, feed_id="shop"))
     assert again.progress is not None
     assert again.progress.unchanged == 1
+
+
+def test_what_is_built_beside_gets_what_clients_bring(
+    services: Services, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Edits and imports of a server land in a collection that another process began to build since it started."""
+    built = text_extractor(embedder=TextEmbedder(name="beside", salt="beside"))
+    monkeypatch.setattr(Extractors, "of", lambda _self, _spec: built)
+    link, other = (web.serve(f"/{name}.png", Answer(200, photo(name))) for name in ("red", "blue"))
+    services.editor.put(Draft("before", image_links=(link,)))
+    services.catalog.register_collection(built.spec)
+    services.catalog.maintain("beside")
+    services.editor.put(Draft("after", image_links=(other,)))
+    services.jobs.start(lambda: None)
+    finished(services, ImportRequest("shop.csv", data=f"id,image_link\nimported,{link}\n".encode()))
+    held = services.catalog.indexed_items(collection="beside")
+    assert [item.item_id for item in held] == ["after", "imported"]
+    assert [lacking.item_id for lacking in services.catalog.lacking("beside")] == ["before"]
 
 
 @pytest.mark.parametrize("answer", [Answer(404), Answer(200, b"<html>no feed</html>"), Answer(200, b"")])
