@@ -139,7 +139,7 @@ def tune(settings: Settings) -> Path:
 def open_maintainers(settings: Settings, catalog: SqlCatalog) -> Iterator[Sequence[Maintainer]]:
     """What keeps the index of each collection that the catalog keeps up to date."""
     with ExitStack() as stack:
-        yield [stack.enter_context(closing(open_maintainer(settings, catalog, spec))) for spec in catalog.maintained()]
+        yield [stack.enter_context(closing(open_maintainer(settings, catalog, spec))) for spec in collections(catalog)]
 
 
 def maintain_once(settings: Settings, catalog: SqlCatalog, *, settle: bool = False) -> Mapping[str, tuple[str, ...]]:
@@ -158,7 +158,13 @@ def index_status(settings: Settings, catalog: SqlCatalog) -> Sequence[IndexStatu
     """How the index of each collection is."""
     from nitari.index.segments.status import status_of
 
-    return [status_of(open_index_store(settings, catalog, spec), catalog) for spec in catalog.maintained()]
+    return [status_of(open_index_store(settings, catalog, spec), catalog) for spec in collections(catalog)]
+
+
+def collections(catalog: SqlCatalog) -> Sequence[CollectionSpec]:
+    """The collections that have an index on disk: those that new photos get features in. Cheap."""
+    # Where no alias was set yet, in a catalog from before there were any, all are searched as they were.
+    return catalog.maintained() or [info.spec for info in catalog.collections()]
 
 
 def chosen(catalog: SqlCatalog, names: Sequence[str]) -> Sequence[CollectionSpec]:
@@ -167,7 +173,7 @@ def chosen(catalog: SqlCatalog, names: Sequence[str]) -> Sequence[CollectionSpec
     Raises:
         UsageError: a name that there is not.
     """
-    specs = catalog.maintained()
+    specs = collections(catalog)
     unknown = set(names) - {spec.name for spec in specs}
     if unknown:
         raise UsageError(
