@@ -12,6 +12,7 @@ do so in time (a laptop that slept, a network that stood still) must not finish 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import platform
 import time
@@ -29,6 +30,9 @@ LEASE_S = 900.0
 # Renewed that often; not renewed for this long, its holder stops: half, as clocks and requests take their time.
 _RENEW_S = LEASE_S / 15
 _LOST_S = LEASE_S / 2
+
+
+_log = logging.getLogger(__name__)
 
 
 class Purpose(Enum):
@@ -83,6 +87,7 @@ def hold(storage: Storage, purpose: Purpose, *, clock: Callable[[], float] = tim
     name = f"{FOLDER}/{purpose.value}-{uuid.uuid4().hex}"
     storage.write(name, _who())
     try:
+        _check_conditions(storage, name)
         found = storage.entries(FOLDER)
         mine = next((lease for lease in found if lease.name == name), None)
         # A store that does not tell times cannot tell which leases are over: all count.
@@ -103,6 +108,15 @@ def hold(storage: Storage, purpose: Purpose, *, clock: Callable[[], float] = tim
 def over(storage: Storage, lease: Lease) -> list[str]:
     """The leases that killed processes left long ago."""
     return [found.name for found in storage.entries(FOLDER) if not _counts(found, lease.granted_at, times=2)]
+
+
+def _check_conditions(storage: Storage, name: str) -> None:
+    """Say so where a store writes over what is there although it was told not to: there, no race is noticed."""
+    if storage.create(name, _who()):
+        _log.warning(
+            "this store ignores conditions on writes: two that save at the same moment may lose one of the snapshots",
+            extra={"url": storage.url},
+        )
 
 
 def _counts(lease: StoredObject, now: float, *, times: int = 1) -> bool:

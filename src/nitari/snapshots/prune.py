@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from nitari.disk import TEMPORARY
 from nitari.errors import StateError, UsageError
-from nitari.snapshots import chunks
+from nitari.snapshots import chunks, manifest
 from nitari.snapshots.leases import Lease, Purpose, hold, over
 from nitari.snapshots.manifest import Manifest, object_name
 from nitari.snapshots.repository import Damaged, Repository
@@ -73,7 +73,7 @@ def to_drop(snapshots: Sequence[Manifest], retention: Retention, *, now: datetim
 
 
 def garbage(stored: Iterable[StoredObject], named: Collection[str], *, now: float) -> list[StoredObject]:
-    """The objects below ``chunks/`` that nobody needs.
+    """The objects that nobody needs.
 
     Args:
         stored: What lies there.
@@ -109,7 +109,8 @@ def prune(repository: Repository, retention: Retention, *, now: datetime) -> Pru
             named.update(chunk.digest for file in repository.files(snapshot) for chunk in file.chunks)
         lease.renew()
         storage.delete(snapshot.name for snapshot in whole if snapshot.number in drop)
-        gone = garbage(storage.entries(chunks.FOLDER), named, now=lease.granted_at)
+        stored = [*storage.entries(chunks.FOLDER), *storage.entries(manifest.FOLDER)]
+        gone = garbage(stored, named, now=lease.granted_at)
         _delete(repository, lease, gone)
         storage.delete(over(storage, lease))
     count = sum(chunks.digest_in(found.name) is not None for found in gone)

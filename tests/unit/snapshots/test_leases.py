@@ -89,3 +89,19 @@ def test_one_that_stood_still_must_stop(storage: Storage) -> None:
         with pytest.raises(StateError) as error:
             lease.renew()
     assert error.value.code == "snapshot-stalled"
+
+
+def test_a_store_that_ignores_conditions(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where a store writes over what is there, its user is told that races go unnoticed."""
+    with hold(storage, Purpose.SAVE):
+        assert caplog.text == ""
+
+    def overwrite(name: str, data: bytes) -> bool:
+        storage.write(name, data)
+        return True
+
+    monkeypatch.setattr(storage, "create", overwrite)
+    with hold(storage, Purpose.SAVE):
+        assert "ignores conditions on writes" in caplog.text

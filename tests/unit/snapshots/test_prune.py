@@ -115,6 +115,16 @@ def test_prune(store: Path) -> None:
     assert prune(repository(store), Retention(2), now=START).chunks == 0
 
 
+def test_what_killed_publishers_left_goes(store: Path) -> None:
+    """A manifest that was never whole goes when it is old; it counts as none before."""
+    (store / "manifests" / ".writing-abc").write_text("{")
+    assert prune(repository(store), Retention(9), now=START).chunks == 0
+    assert (store / "manifests" / ".writing-abc").exists()
+    make_old(store)
+    prune(repository(store), Retention(9), now=START)
+    assert not (store / "manifests" / ".writing-abc").exists()
+
+
 def test_young_chunks_stay(store: Path) -> None:
     """Chunks that nobody names yet may belong to a save that is run again: they stay for a day."""
     pruned = prune(repository(store), Retention(1), now=START)
@@ -159,7 +169,7 @@ def test_orphans_of_a_killed_save_go_in_the_end(store: Path, tmp_path: Path) -> 
     """What a save sent that was never published is removed when it is old."""
     edit_to(tmp_path / "home", 60)
     with pytest.raises(BrokenError):
-        snapshots_of(tmp_path / "home", BreakingStorage(str(store), after=2)).save()
+        snapshots_of(tmp_path / "home", BreakingStorage(str(store), after=4)).save()
     assert len(repository(store).snapshots()) == 4
     make_old(store)
     assert prune(repository(store), Retention(9), now=START).chunks > 0
