@@ -13,6 +13,9 @@ import pytest
 from nitari.errors import DependencyError
 from nitari.images.base import Original
 from nitari.images.cache import OriginalsCache
+from nitari.index.segments.lease import READERS_NAME
+from nitari.index.segments.manifest import MANIFEST_NAME
+from nitari.index.segments.store import SEGMENTS, TABLES
 from nitari.snapshots import contents
 from nitari.snapshots.contents import Home, Photos
 from support.snapshots import catalog_file, edit_to, upload, write_index
@@ -128,6 +131,13 @@ def test_an_index_that_never_holds_still(
     hold_then(monkeypatch, lambda: (folder / "manifest.json").write_text(f'["s1", {next(count)}]') and None)
     assert paths(home) == ["catalog.sqlite"]
     assert "changes too fast" in caplog.text
+
+
+def test_names_are_those_of_the_index() -> None:
+    """What a snapshot looks for in an index's folder is what the index writes there."""
+    assert contents._MANIFEST == MANIFEST_NAME
+    assert contents._PARTS == (SEGMENTS, TABLES)
+    assert contents._READERS == READERS_NAME
 
 
 def test_a_removed_segment_is_still_there(tmp_path: Path) -> None:
