@@ -35,6 +35,7 @@ MOST_FOR_PEERS = 1_000_000
 EXACT_TO = 200_000
 """Exact search is measured up to so many rows: beyond, it is known to be hopeless."""
 AGAIN = {"query": ("rounds", "open"), **{phase: (phase,) for phase in ann_measure.PHASES}, "build": ("build",)}
+USUAL = [name for name in OURS if name != "nitari-ngt"]  # it needs an extra
 PLOTS = ("matplotlib numpy",)
 
 
@@ -134,7 +135,7 @@ def _arguments() -> argparse.Namespace:
         help=f"some of {','.join(ann_data.RECIPES)}",
     )
     parser.add_argument("--peers", type=_names(PEERS), default=list(PEERS), help=f"none, or of {','.join(PEERS)}")
-    parser.add_argument("--only", type=_names(OURS), default=list(OURS), help=f"of Nitari: none, or {','.join(OURS)}")
+    parser.add_argument("--only", type=_names(OURS), default=USUAL, help=f"of Nitari: none, or {','.join(OURS)}")
     phases = ["build", *ann_measure.PHASES]
     parser.add_argument(
         "--phases", type=_names(dict.fromkeys(phases)), default=phases, help=f"some of {','.join(phases)}"

@@ -1,9 +1,13 @@
-"""Nitari's own index under test: ``segments`` (the default), ``ivf`` (its engine alone), ``faiss``, ``exact``."""
+"""Nitari's own index under test.
+
+``segments`` (the default), ``ivf`` (its engine alone), ``ngt`` (segments of graphs; needs the extra), ``faiss``, ``exact``.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,16 +20,15 @@ from nitari.index.base import PlaceArray, VectorIndex
 from nitari.index.calibrate import LEVELS, calibrate_searcher
 from nitari.index.exact import ExactIndex
 from nitari.index.segments.engine import Searcher
-from nitari.index.segments.ivf import IvfEngine
 from nitari.index.segments.policy import Policy
 from nitari.index.segments.sealed import SealedSegment, write_segment
 from nitari.index.segments.segmented import RECALL_TARGET, SegmentedIndex
+from nitari.indexes import segment_engines
 from nitari.types import BoolArray, KeyArray
 
 _TOKENS = count()
 # From so many times as many rows on, whoever asks for few is told that there are too many, unlooked at.
 _RARE = 8
-ENGINES = {"ivf": IvfEngine()}
 
 
 class Tags:
@@ -86,15 +89,22 @@ class HasTags:
 
 
 class Segments(ann.System):
-    """What searches a collection: one sealed segment as the maintainer writes it, a live one, and the planner."""
+    """What searches a collection: one sealed segment as the maintainer writes it, a live one, and the planner.
+
+    Args:
+        engine: Name of the segment's engine.
+    """
 
     filters = "inside"
+
+    def __init__(self, engine: str) -> None:
+        self._engine = engine
 
     def build(self, data: ann.DataSet, state: Path) -> None:
         """Write a segment: rows, lists, codes, checksums, and the effort that each recall needs."""
         folder = state / "segment"
         folder.mkdir()
-        engine = IvfEngine() if data.count >= Policy().engine_rows else None
+        engine = segment_engines()[self._engine] if data.count >= Policy().engine_rows else None
         write_segment(folder, data.blocks(), dim=data.dim, engine=engine, calibrate=calibrate_searcher)
 
     def open(self, data: ann.DataSet, state: Path) -> None:
@@ -102,7 +112,7 @@ class Segments(ann.System):
         self._dim, self._folder = data.dim, state / "segment"
         self._indexes: dict[float, SegmentedIndex] = {}
         self._current = self._index(RECALL_TARGET)
-        self._tags = Tags(data)
+        self._data = data
 
     def ladders(self, data: ann.DataSet, filter_name: str | None) -> list[list[ann.Setting]]:
         """By promised recall: one for each level that a segment is measured for, see ``calibrate.level_for``."""
@@ -117,6 +127,11 @@ class Segments(ann.System):
             return index.query(vector[np.newaxis], k, allowed=allowed)[0].keys
 
         return ask
+
+    @cached_property
+    def _tags(self) -> Tags:
+        """Not before the first filter: they are no part of the index."""
+        return Tags(self._data)
 
     def insert(self, keys: NDArray[Any], vectors: ann.Array) -> None:
         """Searchable when it returns."""
@@ -134,7 +149,7 @@ class Segments(ann.System):
     def _index(self, recall_target: float) -> SegmentedIndex:
         if recall_target not in self._indexes:
             index = SegmentedIndex(self._dim, recall_target=recall_target)
-            segment = SealedSegment.open(self._folder, dim=self._dim, engines=ENGINES)
+            segment = SealedSegment.open(self._folder, dim=self._dim, engines=segment_engines())
             index.swap(index.prepare([segment], lambda keys: np.ones(keys.size, np.bool_)))
             self._indexes[recall_target] = index
         return self._indexes[recall_target]
@@ -148,9 +163,8 @@ class Engine(Segments):
 
     def open(self, data: ann.DataSet, state: Path) -> None:
         """Map the segment."""
-        self._segment = SealedSegment.open(state / "segment", dim=data.dim, engines=ENGINES)
-        # By slot, as whoever keeps a bitmap for it would.
-        self._columns = {tag: data.column(tag)[self._segment.keys] for tag in data.tags}
+        self._segment = SealedSegment.open(state / "segment", dim=data.dim, engines=segment_engines())
+        self._data = data
         if self._segment.searcher is None:
             raise ValueError(f"a segment of {data.count} rows has no engine")
         self._searcher: Searcher = self._segment.searcher
@@ -176,6 +190,11 @@ class Engine(Segments):
             return keys[nearest(vector, k, probes=setting["probes"], candidates=setting["candidates"], bits=bits).slots]
 
         return ask
+
+    @cached_property
+    def _columns(self) -> dict[str, BoolArray]:
+        """By slot, as whoever keeps a bitmap for it would."""
+        return {tag: self._data.column(tag)[self._segment.keys] for tag in self._data.tags}
 
     def close(self) -> None:
         """Let go of the segment."""
@@ -205,7 +224,7 @@ class Resident(Segments):
         """Read the folder."""
         self._kept = self._make(data.dim)
         self._kept.load(state)
-        self._tags = Tags(data)
+        self._data = data
 
     def ladders(self, data: ann.DataSet, filter_name: str | None) -> list[list[ann.Setting]]:
         """These engines hold one recall."""
@@ -227,8 +246,9 @@ def _faiss() -> ann.System:
 
 
 SYSTEMS: dict[str, Callable[[], ann.System]] = {
-    "segments": Segments,
-    "ivf": Engine,
+    "segments": lambda: Segments("ivf"),
+    "ivf": lambda: Engine("ivf"),
+    "ngt": lambda: Segments("ngt"),
     "faiss": _faiss,
     "exact": lambda: Resident(ExactIndex),
 }

@@ -98,6 +98,7 @@ OURS = {
     for spec in (
         Spec("nitari", "ann_nitari.py", ("segments",), note="sealed segments, planner", ours=True),
         Spec("nitari-ivf", "ann_nitari.py", ("ivf",), note="their engine alone, at any effort", ours=True),
+        Spec("nitari-ngt", "ann_nitari.py", ("ngt",), note="sealed segments of NGT's graphs", ours=True),
         Spec("nitari-faiss", "ann_nitari.py", ("faiss",), note="the engine `faiss`", ours=True),
         Spec("nitari-exact", "ann_nitari.py", ("exact",), note="the engine `exact`", ours=True),
     )
