@@ -6,7 +6,6 @@ Beside ``wiring`` and ``recipes`` the only module that names adapters: those of 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 INDEXES = "index"
 """The folder of all indexes in the home folder."""
 _MIB = 2**20
-_UNSAFE = re.compile(r"[^A-Za-z0-9._+@-]")
 
 
 def open_index(settings: Settings, catalog: SqlCatalog, spec: CollectionSpec) -> tuple[VectorIndex, Editions | None]:
@@ -195,8 +193,7 @@ def maintainer_command(settings: Settings) -> list[str]:
 
 
 def _folder(settings: Settings, collection: str) -> Path:
-    # Names are made of card names, which are safe; nobody's name shall lead out of the folder all the same.
-    return settings.home / INDEXES / _UNSAFE.sub(lambda found: f"%{ord(found[0]):02x}", collection)
+    return settings.home / INDEXES / collection
 
 
 def _policy(settings: Settings) -> Policy:
