@@ -1,6 +1,7 @@
 """Nitari's own index under test.
 
-``segments`` (the default), ``ivf`` (its engine alone), ``ngt`` (segments of graphs; needs the extra), ``faiss``, ``exact``.
+``segments`` (the default), ``ivf`` (its engine alone), ``ngt`` (segments of graphs; needs the extra), ``faiss`` and
+``exact``.
 """
 
 from __future__ import annotations
