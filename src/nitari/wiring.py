@@ -18,7 +18,7 @@ from nitari.errors import FeedError, UsageError
 from nitari.indexes import INDEXES as INDEXES
 from nitari.indexes import open_index
 from nitari.recipes import SALIENCY_CARD as SALIENCY_CARD
-from nitari.recipes import Extractors, adopt, keep_default
+from nitari.recipes import Extractors, adopt, default_collection, keep_default, with_recipe
 from nitari.recipes import open_store as open_store
 from nitari.settings import Settings
 
@@ -272,6 +272,17 @@ def open_extractor(settings: Settings, collection: str | None = None) -> Extract
         if collection is None:
             return extractors.default(catalog)
         return extractors.of(catalog.collection(catalog.resolve(collection) or collection))
+
+
+def settings_in_use(settings: Settings) -> Settings:
+    """The settings as the home's default collection was made, where there is one; it decides which models are used."""
+    from nitari.catalog.sql import FILE_NAME
+
+    if not (settings.home / FILE_NAME).exists():
+        return settings
+    with open_catalog(settings) as catalog:
+        spec = default_collection(catalog)
+    return settings if spec is None or spec.recipe is None else with_recipe(settings, spec.recipe)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from nitari.catalog.sql import SqlCatalog
 from nitari.errors import ConfigurationError, NotFoundError, UsageError
 from nitari.recipes import Extractors, adopt, default_collection, recipe_of, with_recipe
 from nitari.settings import Settings, load_settings
-from nitari.wiring import open_catalog, open_extractor, open_ingester, open_reembedder
+from nitari.wiring import open_catalog, open_extractor, open_ingester, open_reembedder, settings_in_use
 from support.catalogs import features_of, put
 
 
@@ -222,3 +222,19 @@ def test_networks_are_shared(settings: Settings) -> None:
     first, second = Extractors(settings).build(), Extractors(settings).build(collection="other")
     assert first._embedder._model is second._embedder._model  # type: ignore[attr-defined]
     assert first._regions._model is second._regions._model  # type: ignore[attr-defined]
+
+
+def test_what_the_home_uses(tmp_path: Path) -> None:
+    """Commands that speak of models mean those of the collection in use; an empty home has none."""
+    mine = made(tmp_path, "efficientnet-lite0", views="both")
+    assert settings_in_use(mine) is mine
+    assert not mine.home.exists()
+    with open_ingester(made(tmp_path)):
+        pass
+    assert settings_in_use(mine) is mine
+    with open_catalog(mine) as catalog:
+        catalog.register_collection(Extractors(made(tmp_path)).build().spec)
+        catalog.point(DEFAULT_ALIAS, "mobilenet-v2")
+        fill(catalog, "mobilenet-v2")
+    used = settings_in_use(mine)
+    assert (used.models.embedder, used.extract.views, used.home) == ("mobilenet-v2", "mean", mine.home)

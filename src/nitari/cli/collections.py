@@ -11,6 +11,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from nitari.catalog.base import DEFAULT_ALIAS, Alias, Catalog, CollectionInfo, Lack
+from nitari.cli.importing import maintain_index
 from nitari.cli.output import CommandContext, err, is_terminal, json_option, print_error, print_json, print_table
 from nitari.errors import NotFoundError, UsageError
 from nitari.indexes import remove_index
@@ -67,6 +68,8 @@ def reembed_command(
         _progress(quiet=as_json) as show,
     ):
         report = reembedder.run(on_progress=show)
+    if settings.index.maintain:  # so that the switch finds the index ready
+        maintain_index(settings)
     with open_catalog(settings) as catalog:
         lacking = _info(catalog, report.collection).lacking
         if switch and (allow_missing or not lacking):

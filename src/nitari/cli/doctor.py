@@ -18,7 +18,7 @@ from nitari.cli.output import CommandContext, json_option, out, print_json
 from nitari.errors import NitariError
 from nitari.indexes import tune
 from nitari.settings import Settings
-from nitari.wiring import SALIENCY_CARD, open_catalog, open_store
+from nitari.wiring import SALIENCY_CARD, open_catalog, open_store, settings_in_use
 
 _EXTRAS = {
     "faiss": ("faiss", "catalogs of more than 50,000 vectors search faster"),
@@ -94,9 +94,13 @@ def _extras() -> list[Finding]:
 
 
 def _models(settings: Settings) -> list[Finding]:
-    """The cards that the settings use, and whether their weights are in the cache."""
+    """The cards that the home uses, and whether their weights are in the cache."""
     store = open_store(settings)
-    names = [settings.models.embedder, *([SALIENCY_CARD] if settings.extract.regions == "saliency" else [])]
+    try:
+        used = settings_in_use(settings)
+    except NitariError:  # a home that cannot be read is another finding
+        used = settings
+    names = [used.models.embedder, *([SALIENCY_CARD] if used.extract.regions == "saliency" else [])]
     findings = []
     for name in names:
         try:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from nitari.catalog.base import Catalog
 from nitari.cli.output import CommandContext, err, is_terminal, json_option, print_json
 from nitari.errors import NitariError
 from nitari.indexes import maintain_once
@@ -59,12 +60,14 @@ def import_command(
         print_json(asdict(report))
     else:
         _summarize(report)
+        with open_catalog(settings) as catalog:
+            _warn_of_lacks(catalog)
     if settings.index.maintain:
-        _maintain(settings)
+        maintain_index(settings)
     return 3 if report.rejections else 0
 
 
-def _maintain(settings: Settings) -> None:
+def maintain_index(settings: Settings) -> None:
     """Bring the index on disk up to date, so that what searches next need not read every vector.
 
     What is imported is imported: a full disk is no reason to say that it is not.
@@ -124,6 +127,17 @@ class _Lines:
             rate = report.rows / report.seconds if report.seconds else 0.0
             of = f" of about {report.total}" if report.total else ""
             err.print(f"{report.rows}{of} rows, {rate:.0f}/s, {report.rejected} rejected")
+
+
+def _warn_of_lacks(catalog: Catalog) -> None:
+    """Say where a collection that an alias leads to has fewer photos than the catalog."""
+    led_to = {name for alias in catalog.aliases() for name in (alias.collection, alias.previous)}
+    for info in catalog.collections():
+        if info.name in led_to and info.lacking:
+            click.echo(
+                f"collection {info.name} lacks {info.lacking} photos, see `nitari collection status {info.name}`; "
+                f"to try again: nitari reembed --name {info.name}"
+            )
 
 
 def _summarize(report: ImportReport) -> None:

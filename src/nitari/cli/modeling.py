@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from nitari.cli.output import CommandContext, err, json_option, print_error, print_json, print_table
-from nitari.wiring import open_store
+from nitari.wiring import open_store, settings_in_use
 
 
 @click.group("model")
@@ -25,6 +25,7 @@ def list_command(context: CommandContext, /, *, as_json: bool) -> int:
     if as_json:
         print_json([status.as_dict() for status in found])
         return 0
+    in_use = settings_in_use(settings).models.embedder
     rows = []
     for status in found:
         card = status.card
@@ -32,7 +33,7 @@ def list_command(context: CommandContext, /, *, as_json: bool) -> int:
         if card is None:
             rows.append((status.name, "", "", "cannot be read", ""))
             continue
-        name = f"{status.name} (in use)" if status.name == settings.models.embedder else status.name
+        name = f"{status.name} (in use)" if status.name == in_use else status.name
         rows.append((name, card.kind, str(card.dim or ""), state, card.license))
     print_table(("card", "kind", "dim", "weights", "license"), rows, right=("dim",))
     for status in found:
@@ -84,13 +85,14 @@ def show_command(context: CommandContext, /, name: str, *, as_json: bool) -> int
 def pull_command(
     context: CommandContext, /, names: tuple[str, ...], *, source: Path | None, force: bool, as_json: bool
 ) -> int:
-    """Get the weights of NAMES (default: all that the settings use), check them and rebuild them as ONNX."""
+    """Get the weights of NAMES (default: all that the home uses), check them and rebuild them as ONNX."""
     from nitari.wiring import SALIENCY_CARD
 
     settings = context.settings()
     if not names:
-        saliency = (SALIENCY_CARD,) if settings.extract.regions == "saliency" else ()
-        names = (settings.models.embedder, *saliency)
+        used = settings_in_use(settings)
+        saliency = (SALIENCY_CARD,) if used.extract.regions == "saliency" else ()
+        names = (used.models.embedder, *saliency)
     store = open_store(settings)
     pulled = {}
     for name in names:
