@@ -405,6 +405,20 @@ def test_vectors_of_another_width(catalog: Catalog) -> None:
         catalog.apply([put("a", photo("1", "d1"))], collection="wide")
 
 
+def test_keys(catalog: Catalog) -> None:
+    """All keys of a collection, ascending, with the change at which; those of other collections are not among them."""
+    at, keys = catalog.keys(collection=CARD)
+    assert (at, keys.dtype, keys.tolist()) == (0, np.int64, [])
+    catalog.register_collection(CollectionSpec("other", DIM, "f"))
+    catalog.apply([put("b", photo("1", "d1", views=2)), put("a", photo("2", "d2"))], collection=CARD)
+    catalog.apply([put("c", photo("3", "d3"))], collection="other")
+    at = catalog.apply([put("a", photo("4", "d4", views=2))], collection=CARD)
+    expected = sorted(key for item in catalog.indexed_items(collection=CARD) for key in item.keys.tolist())
+    seq, keys = catalog.keys(collection=CARD)
+    assert (seq, keys.tolist()) == (at, expected)
+    assert len(expected) == 4
+
+
 def test_unknown_collection(catalog: Catalog) -> None:
     """A collection that was never registered is not found, at once and not at the first row."""
     for ask in (
@@ -412,6 +426,7 @@ def test_unknown_collection(catalog: Catalog) -> None:
         lambda: catalog.known([], collection="none"),
         lambda: catalog.indexed_items(collection="none"),
         lambda: catalog.vectors(collection="none"),
+        lambda: catalog.keys(collection="none"),
         lambda: catalog.features("d1", collection="none"),
     ):
         with pytest.raises(NotFoundError, match="'none'"):
