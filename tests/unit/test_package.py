@@ -16,7 +16,7 @@ ROOT = Path(nitari.__file__).parent
 HEAVY = ("onnxruntime", "onnx", "faiss", "ngtpy", "sqlalchemy", "fastapi", "PIL", "httpx", "pydantic", "rich")
 CPU_BUDGET_S = 0.2
 
-LEAVES = {"nitari", "nitari.types", "nitari.errors", "nitari.keymap", "nitari.disk"}
+LEAVES = {"nitari", "nitari.types", "nitari.errors", "nitari.keymap", "nitari.changes", "nitari.disk"}
 STAGES = ("catalog", "images", "regions", "embeddings", "index")
 BASES = {f"nitari.{stage}.base" for stage in STAGES}
 
@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "raster": set(),
     "keymap": set(),
+    "changes": set(),
     "disk": set(),
     "settings": set(),
     "catalog": set(),

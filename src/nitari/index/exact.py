@@ -47,7 +47,7 @@ class ExactIndex(ResidentIndex):
         check_keys(keys)
         removal = self._store.remove(keys)
         if removal.count:
-            self._masks.clear()
+            self._masks.moved(removal.filled)
         return removal.count
 
     def query(

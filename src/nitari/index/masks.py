@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from nitari.changes import ChangeLog
 from nitari.index.base import Allowed, PlaceArray
 from nitari.index.checks import check_mask
 from nitari.types import BoolArray, ByteArray, KeyArray
@@ -99,6 +100,16 @@ class Mask:
         """What it takes in memory by now."""
         return sum(form.nbytes for form in (self._bits, self._packed, self._slots) if form is not None)
 
+    def resized(self, rows: int) -> Mask:
+        """The mask of the first ``rows`` rows; where there are more than before, these are not allowed."""
+        if rows == self.rows:
+            return self
+        if self._bits is None:
+            return Mask.from_slots(self.slots[: int(self.slots.searchsorted(rows))], rows)
+        bits = np.zeros(rows, np.bool_)
+        bits[: self.rows] = self._bits[:rows]
+        return Mask.from_bits(bits)
+
     def patched(self, slots: SlotArray, allowed: BoolArray) -> Mask:
         """A mask that says ``allowed`` (bool ``[n]``) of the rows ``slots`` (no repeats), and what this one says else.
 
@@ -119,30 +130,34 @@ class Mask:
         return Mask(self.rows, count, bits=bits)
 
 
+_State: TypeAlias = tuple[int, int]
+"""Versions of the catalog and of the rows."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Remembered:
-    """A mask, and the version of the catalog that it is right for."""
+    """A mask, and the state that it is right for."""
 
     mask: Mask
-    version: int
+    state: _State
 
 
 @dataclass(slots=True, eq=False)
 class _Places:
-    """Where the key of each row stands in what filters are asked about, as of a version: int32 ``[n]``."""
+    """Where the key of each row stands in what filters are asked about, at a state: int32 ``[n]``."""
 
     layout: int
-    version: int
+    state: _State
     places: PlaceArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Changes:
-    """The rows whose keys changed between two versions, with these keys, and their places where there are such."""
+    """The rows whose answers may have changed between two states, with their keys, and places where there are such."""
 
     layout: int | None
-    since: int
-    version: int
+    since: _State
+    until: _State
     slots: SlotArray
     keys: KeyArray
     places: PlaceArray | None
@@ -155,10 +170,10 @@ class _Changes:
 
 
 class MaskCache:
-    """The masks of the last filters, by token, over one set of rows; ``clear`` it when rows come, go or move.
+    """The masks of the last filters, by token, over the rows of an index, which says where rows ``moved``.
 
-    Edits of the catalog that leave the rows where they are cost little: a mask is put right where keys changed, and a
-    new filter is asked about the places of the rows, which are remembered and put right in the same way.
+    Edits of the catalog cost little: a mask is put right where keys changed and rows moved, and a new filter is asked
+    about the places of the rows, which are remembered and put right in the same way.
 
     Safe for several reading threads, all of which see the same state of the catalog, as its reader's lock sees to; two
     that ask for the same new filter at once may both compute it.
@@ -174,6 +189,7 @@ class MaskCache:
         self._masks: OrderedDict[str, _Remembered] = OrderedDict()
         self._places: _Places | None = None
         self._changes: _Changes | None = None
+        self._moves = ChangeLog()
         self._lock = Lock()
 
     def get(self, allowed: Allowed, keys: KeyArray, find: Find) -> Mask:
@@ -184,26 +200,37 @@ class MaskCache:
             keys: The keys of the index's rows, in order: int64 ``[n]``.
             find: Tells the row of each key, -1 where a key is not in the index.
         """
-        token, version = allowed.token, allowed.version
+        token, state = allowed.token, self._state(allowed)
         with self._lock:
             known = self._masks.get(token)
-            if known is not None and known.version == version:
+            if known is not None and known.state == state:
                 self._masks.move_to_end(token)
                 return known.mask
-        mask = None if known is None else self._updated(known, allowed, find)
+        mask = None if known is None else self._updated(known, allowed, keys, find)
         if mask is None:
             mask = self._new(allowed, keys, find)
         with self._lock:
-            self._masks[token] = _Remembered(mask, version)
+            self._masks[token] = _Remembered(mask, state)
             self._masks.move_to_end(token)
             self._forget()
         return mask
 
+    def moved(self, slots: SlotArray) -> None:
+        """Rows came to ``slots`` (int64, no repeats), or others are there now. Nobody may be reading.
+
+        Where rows at the end went, nothing needs to be said: ``get`` sees how many there are.
+        """
+        self._moves.add(slots)
+
     def clear(self) -> None:
-        """Forget everything: rows came, went or moved."""
+        """Forget everything: all rows may be others."""
         with self._lock:
             self._masks.clear()
             self._places = self._changes = None
+
+    def _state(self, allowed: Allowed) -> _State:
+        """What answers belong to."""
+        return allowed.version, self._moves.version
 
     def _forget(self) -> None:
         """Let go of what was not asked for the longest, where there is too much."""
@@ -226,39 +253,41 @@ class MaskCache:
     def _places_of(self, allowed: Allowed, layout: int, keys: KeyArray, find: Find) -> PlaceArray:
         """Where the keys of all rows stand. Put right in place: nobody reads them for an earlier version any more."""
         with self._lock:
-            known, version = self._places, allowed.version
+            known, state = self._places, self._state(allowed)
             changes = None
             if known is not None and known.layout == layout:
-                changes = self._changed(allowed, known.version, find)
+                changes = self._changed(allowed, known.state, keys, find)
             if known is None or changes is None or changes.places is None:
-                known = self._places = _Places(layout, version, allowed.places(keys))
+                known = self._places = _Places(layout, state, allowed.places(keys))
             else:
+                if known.places.size != keys.size:
+                    known.places = np.resize(known.places, keys.size)  # what is new at the end is among the changes
                 known.places[changes.slots] = changes.places
-            known.version = version
+            known.state = state
             return known.places
 
-    def _updated(self, known: _Remembered, allowed: Allowed, find: Find) -> Mask | None:
+    def _updated(self, known: _Remembered, allowed: Allowed, keys: KeyArray, find: Find) -> Mask | None:
         """A remembered mask as it is by now; ``None`` where it is not known what changed."""
-        changes = self._changed(allowed, known.version, find)
+        changes = self._changed(allowed, known.state, keys, find)
         if changes is None:
             return None
-        return known.mask.patched(changes.slots, changes.mask(allowed)) if changes.slots.size else known.mask
+        mask = known.mask.resized(keys.size)
+        return mask.patched(changes.slots, changes.mask(allowed)) if changes.slots.size else mask
 
-    def _changed(self, allowed: Allowed, since: int, find: Find) -> _Changes | None:
-        """The rows whose keys changed since a version; of the last version asked for they are remembered."""
-        layout, version, last = allowed.layout, allowed.version, self._changes
-        if (
-            last is not None
-            and layout is not None
-            and (last.layout, last.since, last.version) == (layout, since, version)
-        ):
+    def _changed(self, allowed: Allowed, since: _State, keys: KeyArray, find: Find) -> _Changes | None:
+        """The rows that may be answered otherwise since a state; for the last state asked for, they are remembered."""
+        layout, until, last = allowed.layout, self._state(allowed), self._changes
+        if last is not None and layout is not None and (last.layout, last.since, last.until) == (layout, since, until):
             return last
-        keys = allowed.changed(since)
-        if keys is None:
+        asked, moved = allowed.changed(since[0]), self._moves.since(since[1])
+        if asked is None or moved is None:
             return None
-        slots = find(keys) if keys.size else _NONE
+        slots = find(asked) if asked.size else _NONE
         here = slots >= 0
-        slots, keys = slots[here], keys[here]
-        places = None if layout is None else allowed.places(keys)
-        changes = self._changes = _Changes(layout, since, version, slots, keys, places)
+        slots, asked = slots[here], asked[here]
+        if moved.size:
+            slots = np.union1d(slots, moved[moved < keys.size])
+            asked = keys[slots]
+        places = None if layout is None else allowed.places(asked)
+        changes = self._changes = _Changes(layout, since, until, slots, asked, places)
         return changes

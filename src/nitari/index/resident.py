@@ -58,7 +58,7 @@ class ResidentIndex:
         check_pairs(keys, vectors)
         slots, replaced = self._store.put(keys, vectors)
         if replaced.size < keys.size:
-            self._masks.clear()
+            self._masks.moved(np.setdiff1d(slots, replaced))
         return slots, replaced
 
     def _mask(self, vectors: FloatArray, k: int, allowed: Allowed | None, max_distance: float | None) -> Mask | None:

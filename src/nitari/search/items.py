@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitari.catalog.base import IndexedItem
+from nitari.changes import ChangeLog
 from nitari.keymap import ABSENT
 from nitari.search.arrays import ArrayFile, ArrayWriter
-from nitari.search.changes import ChangeLog
 from nitari.search.columns import Columns, OrdinalArray, Row
 from nitari.search.growing import Growing
 from nitari.search.views import Views

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from nitari.errors import UsageError
 from nitari.index.base import PlaceArray
 from nitari.index.masks import Mask, MaskCache, SlotArray
+from nitari.index.rows import RowStore
 from nitari.types import BoolArray, KeyArray
 from support.vectors import KeyFilter
 
@@ -113,6 +114,36 @@ def test_edits_are_asked_about_alone() -> None:
     one.change([99])
     assert cache.get(one, KEYS, find) is second
     assert one.asked == 2
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["put", "remove", "edit"]), st.lists(st.integers(0, 12), unique=True, max_size=5)),
+        max_size=10,
+    ),
+    st.booleans(),
+    st.booleans(),
+)
+def test_rows_that_come_go_and_move(steps: list[tuple[str, list[int]]], tabled: bool, listed: bool) -> None:
+    """Whatever happens to rows and to what a filter allows, a mask is what a new cache would make of it."""
+    store, cache = RowStore(2), MaskCache()
+    one: KeyFilter = Tabled([1, 3, 5], name="one", listed=listed) if tabled else KeyFilter([1, 3, 5], name="one")
+    other: KeyFilter = Tabled([2, 3], name="other") if tabled else KeyFilter([2, 3], name="other")
+    for number, (what, keys) in enumerate(steps):
+        array = np.array(keys, np.int64)
+        if what == "put":
+            slots, replaced = store.put(array, np.ones((array.size, 2), np.float32))
+            cache.moved(np.setdiff1d(slots, replaced))
+        elif what == "remove":
+            cache.moved(store.remove(array).filled)
+        else:
+            for each in (one, other):
+                each.change(keys)
+        for each in (one, other) if number % 3 else (one,):
+            mask = cache.get(each, store.keys, store.slots)
+            assert mask.bits.tolist() == Mask.of(each, store.keys).bits.tolist()
+            assert (mask.rows, mask.count) == (len(store), np.count_nonzero(mask.bits))
+            assert mask.slots.tolist() == np.flatnonzero(mask.bits).tolist()
 
 
 def test_a_change_too_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:

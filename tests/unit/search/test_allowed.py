@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nitari import changes as changes_module
 from nitari.catalog.base import IndexedItem
 from nitari.index.masks import MaskCache, SlotArray
-from nitari.search import changes as changes_module
 from nitari.search.allowed import AllowedKeys
 from nitari.search.filters import parse_filter
 from nitari.search.items import ItemTable

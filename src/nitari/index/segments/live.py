@@ -39,16 +39,16 @@ class LiveSegment:
 
     def put(self, keys: KeyArray, vectors: FloatArray) -> None:
         """Insert or replace rows (int64 ``[n]`` without repeats, float32 unit rows ``[n, dim]``)."""
-        _, replaced = self._store.put(keys, vectors)
+        slots, replaced = self._store.put(keys, vectors)
         if replaced.size < keys.size:
-            self._masks.clear()
+            self._masks.moved(np.setdiff1d(slots, replaced))
 
     def remove(self, keys: KeyArray) -> int:
         """Delete keys; unknown ones are ignored. Returns how many were there."""
-        count = self._store.remove(keys).count
-        if count:
-            self._masks.clear()
-        return count
+        removal = self._store.remove(keys)
+        if removal.count:
+            self._masks.moved(removal.filled)
+        return removal.count
 
     def find(self, keys: KeyArray) -> KeyArray:
         """The slot of each of ``keys``, -1 where it is not in here: int64 ``[n]``."""

@@ -14,7 +14,7 @@ _LOGGED = 2**16
 
 
 class ChangeLog:
-    """Which keys changed at which version, as far back as a bounded number of keys goes."""
+    """Which keys (or other numbers) changed at which version, as far back as a bounded number of them goes."""
 
     def __init__(self) -> None:
         self._entries: deque[tuple[int, KeyArray]] = deque()

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nitari.search import changes as changes_module
-from nitari.search.changes import ChangeLog
+from nitari import changes as changes_module
+from nitari.changes import ChangeLog
 
 
 @given(st.lists(st.lists(st.integers(0, 9), unique=True, max_size=4), max_size=12), st.integers(0, 12))
