@@ -11,6 +11,7 @@ import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import ceil, inf, sqrt
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Condition, Lock, Thread
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 
 COPIES_BYTES = 256 * 2**20
 # From so many rows on, a copy gets an index of its own.
-INDEX_FROM = 20_000
+INDEX_FROM = 6_000
 _INDEX_NS = 40_000.0  # a row, to build that index
 # A copy is made once it would have saved this much of what it costs: later ones will make up for the rest.
 _SAVED = 0.2
@@ -176,14 +177,17 @@ class Copies:
         """From how many queries on a copy of the rows that a body may answer is worth it; infinite for never."""
         count, dim = body.allowed, body.rows.shape[1]
         if not count or count * dim * 2 > self._limit // 2:
-            return np.inf
+            return inf
         took, copied = body.plan(k).cost_ns, self._costs.scan(count, dim)
         price = self._costs.copy(count, dim)
         if self._indexes(count) and body.engine is not None:
-            copied = min(copied, body.engine.cost(body.engine.effort(k, share=1.0), self._costs))
+            effort = body.engine.effort(k, share=1.0)
+            # Lists grow with the root of the number of rows, and so do those to be looked into.
+            fewer = replace(effort, probes=max(1, ceil(effort.probes * sqrt(count / len(body.rows)))))
+            copied = min(copied, body.engine.cost(fewer, self._costs))
             price += _INDEX_NS * count
         saving = took - copied
-        return max(_ASKED_AT_LEAST, _SAVED * price / saving) if saving > 0.1 * took else np.inf
+        return max(_ASKED_AT_LEAST, _SAVED * price / saving) if saving > 0.1 * took else inf
 
     def order(self, order: Order) -> None:
         """Have a copy made, unless it is under way, or too much is."""
