@@ -215,7 +215,7 @@ class Maintainer:
         """Build everything from the catalog, beside what is published, and publish it in its place."""
         seq, keys = self._truth.keys(collection=self.collection)
         every = Survey(seq, keys, keys, ())
-        made = [self._write([], every, seal=True, engine=engine_for(self._policy, keys.size, self._engine))]
+        made = [self._write([], every, seal=True, engine=self._engine_for(keys.size))]
         segments = tuple(entry for entry in made if entry is not None)
         self._publish(replace(self._manifest(), segments=segments, table=None, seq=seq))
         self._store.was_rebuilt()
@@ -276,6 +276,9 @@ class Maintainer:
             self._report(f"{kind} {found.entry.name}", found.reason)
             self._store.set_aside(found.entry)
 
+    def _engine_for(self, rows: int) -> str:
+        return engine_for(self._policy, rows, self._engine, dim=self._store.origin.dim)
+
     def _next(self, survey: Survey, quiet_s: float) -> Step | None:
         return next_step(
             self._policy,
@@ -295,7 +298,7 @@ class Maintainer:
             return  # what is left of it is looked at anew
         rows = sum(held.alive for held in survey.held if held.name in step.merge)
         rows += survey.new.size if step.seal else 0
-        engine = engine_for(self._policy, rows, self._engine)
+        engine = self._engine_for(rows)
         made = self._write(merged, survey, seal=step.seal, engine=engine)
         segments = tuple(entry for entry in manifest.segments if entry not in merged)
         self._publish(replace(manifest, segments=(*segments, *([made] if made else [])), seq=survey.seq))

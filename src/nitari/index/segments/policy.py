@@ -11,6 +11,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+# However wide they are, fewer rows are compared before an engine has been asked.
+_ENGINE_ROWS = 2048
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -24,7 +27,7 @@ class Policy:
             together once nothing changes any more.
         dead_share: A segment more of whose rows are dead is written again without them.
         table_changes: The saved table of items may be so many changes behind.
-        engine_rows: From how many rows on a segment has an engine; below it is scanned.
+        engine_numbers: From how many numbers on (rows times their width) a segment has an engine; below it is scanned.
     """
 
     seal_rows: int = 16_384
@@ -33,11 +36,15 @@ class Policy:
     fanout: int = 4
     dead_share: float = 0.25
     table_changes: int = 8_192
-    engine_rows: int = 16_384
+    engine_numbers: int = 2**21
 
     def rows_to_seal(self, dim: int) -> int:
         """How many new rows of width ``dim`` become a segment."""
         return min(self.seal_rows, max(256, self.seal_numbers // dim))
+
+    def rows_for_engine(self, dim: int) -> int:
+        """From how many rows of width ``dim`` on a segment has an engine."""
+        return max(_ENGINE_ROWS, self.engine_numbers // dim)
 
     def fewest_to_seal(self, dim: int) -> int:
         """How few rows of width ``dim`` become a segment once nothing changes any more."""
@@ -104,14 +111,14 @@ def next_step(
     if merge:
         return Step(merge, False, f"nothing changes, and {len(merge)} segments can be one")
     for segment in segments:
-        if segment.engine != engine_for(policy, segment.rows, engine):
+        if segment.engine != engine_for(policy, segment.rows, engine, dim=dim):
             return Step((segment.name,), False, f"it was built with {segment.engine or 'no engine'}")
     return None
 
 
-def engine_for(policy: Policy, rows: int, engine: str) -> str:
-    """The engine of a segment of so many rows; empty for none."""
-    return engine if rows >= policy.engine_rows else ""
+def engine_for(policy: Policy, rows: int, engine: str, *, dim: int) -> str:
+    """The engine of a segment of so many rows of width ``dim``; empty for none."""
+    return engine if rows >= policy.rows_for_engine(dim) else ""
 
 
 def _full_tier(policy: Policy, threshold: int, segments: Sequence[Held]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from nitari.index.segments.policy import Held, Policy, engine_for, next_step
 
-POLICY = Policy(seal_rows=1000, engine_rows=4000)
+POLICY = Policy(seal_rows=1000, engine_numbers=32_000)
 
 
 def _held(*rows: int, dead: int = 0, engine: str = "") -> list[Held]:
@@ -49,8 +49,10 @@ def test_merges_the_smallest_full_tier() -> None:
 
 def test_large_segments_get_the_engine_of_today() -> None:
     """Once it is quiet, a segment that another engine built is built again; small ones have none."""
-    assert engine_for(POLICY, 3999, "ivf") == ""
-    assert engine_for(POLICY, 4000, "ivf") == "ivf"
+    assert engine_for(POLICY, 3999, "ivf", dim=8) == ""
+    assert engine_for(POLICY, 4000, "ivf", dim=8) == "ivf"
+    assert engine_for(POLICY, 2047, "ivf", dim=1280) == ""
+    assert engine_for(POLICY, 2048, "ivf", dim=1280) == "ivf"
     segments = _held(9000, engine="ngt")
     assert next_step(POLICY, dim=8, new=0, segments=segments, quiet_s=0, engine="ivf") is None
     assert next_step(POLICY, dim=8, new=0, segments=segments, quiet_s=60, engine="ngt") is None
