@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 
-from nitari.disk import ABANDONED_S, TEMPORARY, find_files
+from nitari.disk import TEMPORARY, find_files
 from nitari.errors import DependencyError
 from nitari.snapshots.catalog_file import CatalogFacts, CatalogFile
 from nitari.snapshots.chunks import CHUNK_BYTES, PAGES_BYTES
@@ -32,6 +32,8 @@ STAGING = ".snapshot-"
 # and the file by which readers hold a part, which must be there but is nobody's once it was copied.
 _MANIFEST, _PARTS, _READERS = "manifest.json", ("segments", "tables"), "readers.lock"
 _TRIES = 20
+# A copy in the home that is older than this belongs to no save any more: a first one may take hours.
+_LEFT_S = 24 * 3600.0
 
 _log = logging.getLogger(__name__)
 
@@ -229,5 +231,5 @@ def _sweep(home: Path) -> None:
     """Remove what killed saves left."""
     for folder in home.glob(f"{STAGING}*"):
         with suppress(OSError):
-            if time.time() - folder.stat().st_mtime > ABANDONED_S:
+            if time.time() - folder.stat().st_mtime > _LEFT_S:
                 shutil.rmtree(folder, ignore_errors=True)

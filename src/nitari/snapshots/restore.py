@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +22,8 @@ from nitari.snapshots.repository import Repository
 RESTORING = ".restoring-"
 # What the disk must have beyond the files: a journal, folders.
 _ROOM = 1.05
+# A half-written home that is older than this belongs to no restore any more.
+_LEFT_S = 24 * 3600.0
 
 Progress = Callable[[int], None]
 
@@ -58,6 +62,7 @@ def new_home(into: Path, size: int) -> Iterator[Path]:
                 remedy="make room, or give a folder on another disk with --into",
                 code="disk",
             )
+        _sweep(into)
         beside = Path(tempfile.mkdtemp(prefix=f"{RESTORING}{into.name}-", dir=into.parent))
     try:
         yield beside
@@ -102,6 +107,14 @@ def fetch(repository: Repository, files: Sequence[File], folder: Path, *, on_pro
         done = file
         if on_progress is not None:
             on_progress(len(data))
+
+
+def _sweep(into: Path) -> None:
+    """Remove what killed restores of the same home left."""
+    for folder in into.parent.glob(f"{RESTORING}{glob.escape(into.name)}-*"):
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _LEFT_S:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _open_to_all(folder: Path) -> None:

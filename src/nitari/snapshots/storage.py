@@ -20,7 +20,7 @@ from typing import Any
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from nitari.disk import TEMPORARY, sync_folder, write_whole
+from nitari.disk import TEMPORARY, find_files, sync_folder, write_whole
 from nitari.errors import ConfigurationError, DependencyError, MissingExtraError, NitariError, UsageError
 
 _USER = re.compile(r"(?<=://)[^/@]*@")
@@ -137,14 +137,8 @@ class Storage:
     def entries(self, folder: str) -> list[StoredObject]:
         """All objects below a folder, at any depth, by name. Those that are being written may be among them."""
         with self._translated(f"list {folder}"):
-            found = self._files.find(self._path(folder), detail=True)
-        root = self._files._strip_protocol(self._root).rstrip("/")
-        objects = [
-            StoredObject(str(path)[len(root) :].lstrip("/"), int(info["size"] or 0), _changed_at(info))
-            for path, info in found.items()
-            if info.get("type", "file") == "file"
-        ]
-        return sorted(objects, key=lambda found: found.name)
+            found = self._local_entries(folder) if self._is_local else self._found(folder)
+            return sorted(found, key=lambda entry: entry.name)
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete objects; names that are not there are no error."""
@@ -153,6 +147,20 @@ class Storage:
             part = wanted[start : start + _DELETED_AT_A_TIME]
             with self._translated(f"delete {part[0]}"):
                 self._delete(part)
+
+    def _local_entries(self, folder: str) -> list[StoredObject]:
+        """As ``entries``; what vanishes meanwhile is passed over, which fsspec takes for an error."""
+        root = Path(self._root)
+        files = find_files(root / folder)
+        return [StoredObject(file.path.relative_to(root).as_posix(), file.size, file.changed_at) for file in files]
+
+    def _found(self, folder: str) -> list[StoredObject]:
+        root = self._files._strip_protocol(self._root).rstrip("/")
+        return [
+            StoredObject(str(path)[len(root) :].lstrip("/"), int(info["size"] or 0), _changed_at(info))
+            for path, info in self._files.find(self._path(folder), detail=True).items()
+            if info.get("type", "file") == "file"
+        ]
 
     def _delete(self, names: list[str]) -> None:
         if self._is_local:

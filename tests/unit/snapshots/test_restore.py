@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import time
 from collections import namedtuple
 from pathlib import Path
 
@@ -70,6 +71,16 @@ def test_it_appears_at_the_end(tmp_path: Path) -> None:
     with new_home(tmp_path / "plain", 1) as folder:
         (folder / "x").write_text("2")
     assert (tmp_path / "plain" / "x").read_text() == "2"
+
+
+def test_what_killed_restores_left_is_swept(tmp_path: Path) -> None:
+    """A half-written home of days ago goes with the next restore; a young one may be in use, another's is not ours."""
+    for name, age_s in ((".restoring-home-a", 1e6), (".restoring-home-b", 10), (".restoring-other-c", 1e6)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - age_s,) * 2)
+    with new_home(tmp_path / "home", 1):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".restoring-home-b", ".restoring-other-c", "home"]
 
 
 def test_only_where_nothing_is(tmp_path: Path) -> None:

@@ -50,6 +50,24 @@ def test_write_read_replace_delete(storage: Storage) -> None:
     assert names(storage, "a") == ["a/d"]
 
 
+def test_listing_while_others_delete(tmp_path: Path) -> None:
+    """What vanishes while a folder is listed is passed over: leases come and go all the time."""
+    storage = Storage.open(str(tmp_path))
+    stop = threading.Event()
+
+    def come_and_go() -> None:
+        while not stop.is_set():
+            storage.write("leases/x", b"1")
+            storage.delete(["leases/x"])
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(come_and_go)
+        for _ in range(300):
+            assert {found.size for found in storage.entries("leases")} <= {0, 1}
+        stop.set()
+        done.result()
+
+
 def test_create_is_won_once(storage: Storage) -> None:
     """Of several that create one name, one wins, and its bytes stay."""
     assert storage.create("m/1", b"first")
