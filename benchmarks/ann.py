@@ -90,7 +90,7 @@ def _fitting(specs: list[Spec], data: DataSet) -> list[Spec]:
         if (spec.ours or data.count <= MOST_FOR_PEERS)
         and (spec.name != "nitari-exact" or data.count <= EXACT_TO)
         and (spec.name != "nitari-faiss" or data.count <= MOST_FOR_PEERS)
-        and (spec.name != "nitari-ivf" or data.count >= Policy().engine_rows)
+        and (spec.name != "nitari-ivf" or data.count >= Policy().rows_for_engine(data.dim))
     ]
 
 

@@ -105,7 +105,7 @@ class Segments(ann.System):
         """Write a segment: rows, lists, codes, checksums, and the effort that each recall needs."""
         folder = state / "segment"
         folder.mkdir()
-        engine = segment_engines()[self._engine] if data.count >= Policy().engine_rows else None
+        engine = segment_engines()[self._engine] if data.count >= Policy().rows_for_engine(data.dim) else None
         write_segment(folder, data.blocks(), dim=data.dim, engine=engine, calibrate=calibrate_searcher)
 
     def open(self, data: ann.DataSet, state: Path) -> None:
