@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,10 @@ from nitari.errors import ModelError
 from nitari.models.store import ModelStore
 from nitari.settings import load_settings
 from support.browser import find_browser
+
+# There are wheels of NGT for Linux only; there, it has to be installed.
+if sys.platform != "linux" and find_spec("ngtpy") is None:
+    collect_ignore = [f"unit/index/{name}.py" for name in ("test_ngt", "test_ngt_graph", "segments/test_ngt")]
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("nitari", deadline=None)

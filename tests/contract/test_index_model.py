@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from nitari.types import FloatArray, Matches
-from support.indexes import ADAPTERS, FP16, ROWS, Make, check_answer
+from support.indexes import ADAPTERS, FP16, HAS_NGT, ROWS, Make, check_answer
 from support.vectors import KeyFilter, brute_force, lattice_units
 
 
@@ -148,9 +148,10 @@ TestExact = case_of("exact", examples=20)
 TestSealed = case_of("segments-sealed", examples=20)
 # Few rows: exact, whatever the engine.
 TestFaiss = case_of("faiss")
-TestNgt = case_of("ngt")
 TestSegments = case_of("segments")
 # They begin with codes, lists or a graph, and drop or rebuild them as rows come and go.
 TestFaissTrained = case_of("faiss-trained", start=ROWS, examples=6, steps=15, shrink=False)
-TestNgtConnected = case_of("ngt-connected", start=ROWS, examples=6, steps=15, shrink=False)
 TestSegmentsLists = case_of("segments-lists", start=ROWS, examples=6, steps=15, shrink=False)
+if HAS_NGT:
+    TestNgt = case_of("ngt")
+    TestNgtConnected = case_of("ngt-connected", start=ROWS, examples=6, steps=15, shrink=False)

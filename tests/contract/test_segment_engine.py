@@ -16,17 +16,19 @@ from nitari.index import kernels
 from nitari.index.calibrate import LEVELS, at_level, calibrate_searcher, effort_for
 from nitari.index.segments.engine import BitArray, Built, HalfArray, Near, Searcher, SegmentEngine, SlotArray
 from nitari.index.segments.ivf import IvfEngine
-from nitari.index.segments.ngt import NgtEngine
 from nitari.types import FloatArray
+from support.indexes import HAS_NGT
 from support.segments import ListEngine
 from support.vectors import manifold_units
 
 ENGINES: dict[str, Callable[[], SegmentEngine]] = {
     "ivf": IvfEngine,
     "lists": ListEngine,
-    "ngt": NgtEngine,
-    "ngt-half": lambda: NgtEngine(half=True),
 }
+if HAS_NGT:
+    from nitari.index.segments.ngt import NgtEngine
+
+    ENGINES |= {"ngt": NgtEngine, "ngt-half": lambda: NgtEngine(half=True)}
 ROWS, DIM = 4000, 32
 # So many rows are copies of others: catalogs repeat photos.
 COPIES = 200
