@@ -6,7 +6,7 @@ Each adapter is imported inside the branch that picks it, so that what is not us
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from nitari.ingest.reembed import Reembedder
     from nitari.ingest.worker import ImportReport, Ingester
     from nitari.search.searcher import Searcher
-    from nitari.server.services import Services
+    from nitari.server.services import KnownSnapshot, SavedSnapshot, Services
     from nitari.snapshots.snapshots import Snapshots
 
 log = logging.getLogger(__name__)
@@ -179,6 +179,7 @@ def open_services(settings: Settings) -> Iterator[Services]:
     from nitari.ingest.edit import Editor
     from nitari.ingest.jobs import Jobs
     from nitari.server.pictures import CatalogPictures
+    from nitari.search.searchers import Searchers
     from nitari.server.query_photos import FolderQueryPhotos
     from nitari.server.services import Services
 
@@ -188,7 +189,15 @@ def open_services(settings: Settings) -> Iterator[Services]:
     decoder = ImageDecoder(max_bytes=settings.images.max_bytes, max_pixels=settings.images.max_pixels)
     with ExitStack() as stack:
         catalog = stack.enter_context(open_catalog(settings))
-        searcher = stack.enter_context(open_searcher(settings, extractor=extractor))
+        searchers = stack.enter_context(
+            closing(
+                Searchers(
+                    catalog=catalog,
+                    first=open_searcher(settings, extractor=extractor),
+                    open=lambda name: open_searcher(settings, extractor=open_extractor(settings, name)),
+                )
+            )
+        )
         source = stack.enter_context(closing(sources(None)))
         others = Extractors(settings).others(catalog, than=extractor.collection)
         editor = Editor(
@@ -219,7 +228,43 @@ def open_services(settings: Settings) -> Iterator[Services]:
             most=settings.server.query_photos,
         )
         forget = partial(prune_history, settings, catalog)
-        yield Services(searcher, catalog, editor, jobs, pictures, query_photos, forget)
+        snapshots = _HomeSnapshots(partial(open_snapshots, settings))
+        yield Services(searchers, catalog, editor, jobs, pictures, query_photos, snapshots, forget)
+
+
+class _HomeSnapshots:
+    """The home's snapshots as the server shows them; their place is looked at when somebody asks.
+
+    Args:
+        open: Opens them.
+    """
+
+    def __init__(self, open: Callable[[], Snapshots]) -> None:  # noqa: A002 - what it does
+        self._open = open
+
+    def url(self) -> str:
+        """Where they are, without credentials."""
+        return self._open().url
+
+    def list(self) -> Sequence[KnownSnapshot]:
+        """All there are, oldest first."""
+        from nitari.server.services import KnownSnapshot
+        from nitari.snapshots.repository import Damaged
+
+        return [
+            KnownSnapshot(one.number, None, None, None, one.reason.message)
+            if isinstance(one, Damaged)
+            else KnownSnapshot(one.number, one.at, one.catalog.seq, one.bytes)
+            for one in self._open().published()
+        ]
+
+    def save(self) -> SavedSnapshot:
+        """Save one now."""
+        from nitari.server.services import SavedSnapshot
+
+        saved = self._open().save()
+        made = saved.snapshot
+        return SavedSnapshot(made.number, made.catalog.seq, made.bytes, saved.sent_bytes)
 
 
 def _import_runner(settings: Settings, catalog: SqlCatalog, extractor: Extractor, others: Others) -> Run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,12 +20,15 @@ from nitari.catalog.sql import FILE_NAME, SqlCatalog
 from nitari.errors import FetchError, NotFoundError
 from nitari.images.base import NotModified, Original, Validators
 from nitari.images.cache import OriginalsCache
+from nitari.index.exact import ExactIndex
 from nitari.ingest.edit import Editor
 from nitari.ingest.jobs import Job, Jobs
 from nitari.ingest.worker import ImportReport
+from nitari.search.gallery import Gallery
 from nitari.search.searcher import Searcher
+from nitari.search.searchers import Searchers
 from nitari.server.app import create_app
-from nitari.server.services import KeptPhoto, Picture, ServerConfig, Services
+from nitari.server.services import KeptPhoto, KnownSnapshot, Picture, SavedSnapshot, ServerConfig, Services
 from support.catalogs import COLLECTION, DIM, FEED, photo, put
 from support.extraction import PRODUCT, text_extractor
 from support.galleries import open_gallery
@@ -78,6 +81,23 @@ class QueryPhotos:
     def prune(self) -> int:
         """Nothing expires."""
         return 0
+
+
+class Snapshots:
+    """One snapshot that is there, and one that is saved."""
+
+    def url(self) -> str:
+        """Nowhere."""
+        return "memory://snapshots"
+
+    def list(self) -> Sequence[KnownSnapshot]:
+        """A good one and a damaged one."""
+        at = datetime(2026, 11, 24, tzinfo=UTC)
+        return [KnownSnapshot(1, at, 3, 1000), KnownSnapshot(2, None, None, None, "its checksum does not fit")]
+
+    def save(self) -> SavedSnapshot:
+        """The third."""
+        return SavedSnapshot(3, 6, 2000, 500)
 
 
 @dataclass(frozen=True)
@@ -150,6 +170,12 @@ def application(folder: Path, *, facets: Sequence[str] = (), items: int = 6) -> 
         keeps_query_photos=True,
         query_photo_days=30,
     )
-    with Jobs(folder=folder / "jobs", run=run) as jobs, searcher:
-        services = Services(searcher, catalog, editor, jobs, Pictures(), QueryPhotos())
+
+    def open_other(name: str) -> Searcher:
+        other = Gallery.open(catalog=SqlCatalog.open(folder / FILE_NAME), index=ExactIndex(DIM), collection=name)
+        return Searcher(gallery=other, extractor=lambda: extractor, source=Web())
+
+    searchers = Searchers(catalog=catalog, first=searcher, open=open_other)
+    with Jobs(folder=folder / "jobs", run=run) as jobs, closing(searchers):
+        services = Services(searchers, catalog, editor, jobs, Pictures(), QueryPhotos(), Snapshots())
         yield Application(create_app(services, config), services, config)

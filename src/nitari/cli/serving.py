@@ -16,7 +16,7 @@ from nitari.cli.logs import log_to_stderr
 from nitari.cli.output import CommandContext
 from nitari.errors import ConfigurationError
 from nitari.indexes import is_large, maintainer_command
-from nitari.search.searcher import Searcher
+from nitari.search.searchers import Searchers
 from nitari.server.app import create_app
 from nitari.server.child import Child
 from nitari.server.listen import serve
@@ -72,8 +72,9 @@ def serve_command(context: CommandContext, /, *, opens: bool, **options: Any) ->
         )
     log_to_stderr()
     with open_services(settings) as services:
-        services.searcher.warm()
-        items = services.searcher.stats().items
+        searcher = services.searchers.current
+        searcher.warm()
+        items = searcher.stats().items
         app = create_app(services, config)
 
         def announce(root: str) -> None:
@@ -85,16 +86,16 @@ def serve_command(context: CommandContext, /, *, opens: bool, **options: Any) ->
 
         with ExitStack() as stack:
             if settings.index.maintain and settings.index.engine == "auto":
-                stack.enter_context(_maintainer(settings, services.searcher))
+                stack.enter_context(_maintainer(settings, services.searchers))
             serve(app, host=settings.server.host, port=settings.server.port, announce=announce)
     return 0
 
 
-def _maintainer(settings: Settings, searcher: Searcher) -> Child:
+def _maintainer(settings: Settings, searchers: Searchers) -> Child:
     """The process that keeps the index on disk, once the catalog is large enough for one."""
 
     def is_wanted() -> bool:
-        stats = searcher.stats()
+        stats = searchers.current.stats()
         return is_large(settings, stats.keys, stats.dim)
 
     return Child(maintainer_command(settings), is_wanted=is_wanted)

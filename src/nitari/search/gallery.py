@@ -126,6 +126,11 @@ class Gallery:
         """When the last ``refresh`` that went well began, by ``time.monotonic``: what is older is surely in here."""
         return self._refreshed_at
 
+    @property
+    def damaged(self) -> int:
+        """Parts of the index on disk that were found damaged and set aside."""
+        return 0 if self._published is None else len(self._published.editions.rejected())
+
     @contextmanager
     def reading(self) -> Iterator[Holding]:
         """Hold the gallery still: everything read inside belongs to one state. Not to be nested; keep it short."""

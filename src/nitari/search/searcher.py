@@ -49,6 +49,7 @@ class SearcherStats:
         seq: The catalog change that the answers are up to date with.
         recall: Share of the true nearest that the index was found to answer; ``None`` where nothing was compared yet,
             or where it is exact.
+        damaged: Parts of the index on disk that were found damaged and set aside in the last week.
     """
 
     collection: str
@@ -58,6 +59,7 @@ class SearcherStats:
     keys: int
     seq: int
     recall: float | None = None
+    damaged: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +109,11 @@ class Searcher:
         )
         self._counts = Counts()
         self._neighbors: Recent[Nearest] = Recent(_REMEMBERED_ITEMS)
+
+    @property
+    def collection(self) -> str:
+        """The name of what is searched."""
+        return self._gallery.collection
 
     @property
     def refreshed_at(self) -> float:
@@ -227,6 +234,7 @@ class Searcher:
                 keys=len(holding.index),
                 seq=holding.seq,
                 recall=_recall_of(holding.index),
+                damaged=self._gallery.damaged,
             )
 
     def ping(self) -> None:

@@ -14,7 +14,7 @@ from fastapi import APIRouter, FastAPI
 from nitari import __version__
 from nitari.errors import NitariError
 from nitari.server import openapi, pages, problems
-from nitari.server.api import collections, health, items, jobs, photos, search, session
+from nitari.server.api import aliases, collections, health, items, jobs, photos, search, session, snapshots
 from nitari.server.body import Room
 from nitari.server.context import Api
 from nitari.server.security import middleware
@@ -29,13 +29,26 @@ PICTURE_THREADS = 8
 """Thumbnails in work at a time. Mostly they wait for a disk or a shop; how many decode is bounded by themselves."""
 PICTURES_WAITING = 512
 """A page asks for dozens at once, and they are quick."""
+SNAPSHOTS_WAITING = 4
+PREPARE_S = 1.0
+"""How often to look whether an alias names a collection that is not open yet."""
 PRUNE_S = 3600.0
+"""How often expired query photos are looked for."""
 # How often one query is compared with the exact answer: that takes up to some 50 ms of one core at a million vectors.
 RECALL_S = 2.0
-"""How often expired query photos are looked for."""
 BODIES = 8
 """How many of the largest bodies may be in memory at a time; of usual photos, that is some hundreds."""
-_ROUTERS = (search.router, items.router, photos.router, collections.router, jobs.router, session.router, health.router)
+_ROUTERS = (
+    search.router,
+    items.router,
+    photos.router,
+    collections.router,
+    aliases.router,
+    jobs.router,
+    snapshots.router,
+    session.router,
+    health.router,
+)
 
 
 def create_app(services: Services, config: ServerConfig) -> FastAPI:
@@ -51,10 +64,10 @@ def create_app(services: Services, config: ServerConfig) -> FastAPI:
         work=WorkQueue(threads=config.workers, waiting=config.queue),
         pictures=WorkQueue(threads=PICTURE_THREADS, waiting=PICTURES_WAITING),
         edits=WorkQueue(threads=max(1, config.workers // 2), waiting=config.queue),
+        slow=WorkQueue(threads=1, waiting=SNAPSHOTS_WAITING),
         room=Room(BODIES * config.max_body_bytes),
         metrics=Metrics(version=__version__),
         access=Access(token=config.token, open_search=config.open_search),
-        collection=services.searcher.stats().collection,
         started=monotonic(),
     )
 
@@ -64,6 +77,7 @@ def create_app(services: Services, config: ServerConfig) -> FastAPI:
             stack.callback(api.work.close)
             stack.callback(api.pictures.close)
             stack.callback(api.edits.close)
+            stack.callback(api.slow.close)
             stack.enter_context(_running(api))
             yield
 
@@ -118,16 +132,22 @@ def _allowed(routers: list[APIRouter], path: str) -> list[str]:
 @contextmanager
 def _running(api: Api) -> Iterator[None]:
     """What runs beside the routes: following the catalog, pruning query photos and history, imports."""
-    searcher, metrics = api.services.searcher, api.metrics
+    searchers, metrics = api.services.searchers, api.metrics
 
     def follow() -> None:
-        searcher.refresh()
+        searchers.refresh()
         metrics.refreshed()
 
     with (
         _repeating("nitari-follow", follow, api.config.refresh_s, "the change log could not be read"),
+        _repeating("nitari-prepare", searchers.prepare, PREPARE_S, "collections that aliases name could not be opened"),
         _repeating("nitari-prune", api.services.query_photos.prune, PRUNE_S, "query photos could not be pruned"),
-        _repeating("nitari-recall", searcher.check_recall, RECALL_S, "the index's recall could not be checked"),
+        _repeating(
+            "nitari-recall",
+            lambda: searchers.current.check_recall(),
+            RECALL_S,
+            "the index's recall could not be checked",
+        ),
         _repeating("nitari-forget", api.services.prune_history, PRUNE_S, "the catalog's history could not be pruned"),
     ):
         api.services.jobs.start(follow)

@@ -27,7 +27,18 @@ HIT: Example = {
     "box": [0.1, 0.05, 0.9, 0.95],
     "attributes": ATTRIBUTES,
 }
+STEP: Example = {
+    "part": "live",
+    "rows": 420,
+    "allowed": 204,
+    "how": "scan",
+    "reason": "scan 31 us < gather 38 us",
+    "probes": 0,
+    "candidates": 204,
+    "ms": 0.05,
+}
 ANSWER: Example = {
+    "collection": "fashion-baseline",
     "hits": [HIT],
     "more": True,
     "total": 204,
@@ -36,7 +47,18 @@ ANSWER: Example = {
     "query_box": [0.2, 0.1, 0.8, 0.9],
     "timing_ms": TIMING,
     "seq": 1204,
+    "plan": [STEP],
 }
+ALIAS: Example = {
+    "alias": "default",
+    "collection": "fashion-baseline",
+    "previous": "efficientnet-lite0",
+    "since": "2026-11-24T09:30:00Z",
+    "serving": True,
+}
+SNAPSHOTS_URL = "s3://shop-backups/nitari"
+SNAPSHOT: Example = {"number": 7, "at": "2026-11-24T03:00:00Z", "seq": 1204, "size": 52428800, "damaged": None}
+SAVED: Example = {"number": 8, "seq": 1311, "size": 52430000, "sent": 1048576}
 DETECTION: Example = {
     "width": 3024,
     "height": 4032,

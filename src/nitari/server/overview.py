@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from threading import Lock
 from time import monotonic
+from weakref import ref
 
 from nitari.search.columns import AttributeSummary
 from nitari.search.searcher import Searcher, SearcherStats
@@ -71,7 +72,7 @@ class Overview:
     """
 
     def __init__(self, searcher: Searcher, *, facets: Sequence[str]) -> None:
-        self._searcher = searcher
+        self._searcher = ref(searcher)  # overviews are kept by searcher, for as long as there is one
         self._facets = tuple(facets)
         self._lock = Lock()
         self._stats: SearcherStats | None = None
@@ -80,11 +81,13 @@ class Overview:
 
     def look(self) -> tuple[SearcherStats, Mapping[str, AttributeSummary], tuple[str, ...]]:
         """Counts as they are, attributes as they were at most ``STALE_S`` ago, and what to filter by."""
+        searcher = self._searcher()
+        assert searcher is not None, "whoever asks holds it"  # noqa: S101
         with self._lock:  # so that however many ask at once, one of them looks
-            stats = self._searcher.stats()
+            stats = searcher.stats()
             changed = self._stats is None or self._stats.seq != stats.seq
             if changed and (self._stats is None or monotonic() - self._at >= STALE_S):
-                self._attributes = self._searcher.known_attributes()
+                self._attributes = searcher.known_attributes()
                 self._stats, self._at = stats, monotonic()
             attributes = self._attributes
         return stats, attributes, self._facets or choose_facets(attributes, stats.items)

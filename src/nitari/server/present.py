@@ -7,6 +7,7 @@ of them to its schema.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import PureWindowsPath
 from typing import Any, TypeAlias
@@ -14,7 +15,7 @@ from urllib.parse import quote
 
 from pydantic_core import to_json
 
-from nitari.catalog.base import StoredItem, StoredRegion
+from nitari.catalog.base import Alias, StoredItem, StoredRegion
 from nitari.errors import NitariError
 from nitari.ingest.edit import Edited
 from nitari.ingest.jobs import Job
@@ -22,6 +23,7 @@ from nitari.ingest.worker import ImportReport
 from nitari.search.counts import Counted
 from nitari.server.problems import status_of
 from nitari.server.schemas import ProgressModel
+from nitari.server.services import KnownSnapshot, SavedSnapshot
 from nitari.types import Answer, Attributes, Box, Detection, Facet, Hit, Region, Rejection
 
 Wire: TypeAlias = dict[str, Any]
@@ -44,6 +46,7 @@ def encode(document: object) -> bytes:
 def answer(found: Answer, *, collection: str) -> Wire:
     """``AnswerModel``."""
     return {
+        "collection": collection,
         "hits": [_hit(hit, collection) for hit in found.hits],
         "more": found.more,
         "total": found.total,
@@ -52,7 +55,29 @@ def answer(found: Answer, *, collection: str) -> Wire:
         "query_box": None if found.query_box is None else _box(found.query_box),
         "timing_ms": timing(found.timing_ms),
         "seq": found.seq,
+        "plan": found.plan,
     }
+
+
+def alias(found: Alias, *, serving: bool) -> Wire:
+    """``AliasModel``."""
+    return {
+        "alias": found.name,
+        "collection": found.collection,
+        "previous": found.previous,
+        "since": found.at,
+        "serving": serving,
+    }
+
+
+def snapshot(found: KnownSnapshot) -> Wire:
+    """``SnapshotModel``."""
+    return asdict(found)
+
+
+def saved_snapshot(saved: SavedSnapshot) -> Wire:
+    """``SavedModel``."""
+    return asdict(saved)
 
 
 def detection(found: Detection) -> Wire:

@@ -207,6 +207,7 @@ def _query(
         group_by=asked.group_by,
         facets=tuple(asked.facets),
         facet_limit=asked.facet_limit,
+        explain=asked.explain,
     )
 
 

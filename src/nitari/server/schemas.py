@@ -70,6 +70,7 @@ class Ranking(Wire):
         examples=[["gender", "color"]],
     )
     facet_limit: int = Field(default=20, ge=1, le=MAX_FACET_VALUES, description="Most values of each facet.")
+    explain: bool = Field(default=False, description="Whether the answer says how the index was searched (`plan`).")
 
 
 class SearchOptions(Ranking):
@@ -246,8 +247,26 @@ Timing = Annotated[
 ]
 
 
+class StepModel(BaseModel):
+    """What one part of the index did for one query vector."""
+
+    part: str = Field(description="The segment; `live` for what is not sealed yet.", examples=["live"])
+    rows: int = Field(description="Rows in it that can be found.")
+    allowed: int = Field(description="Rows of those that the filter allows.")
+    how: Literal["scan", "gather", "materialized", "codes", "graph", "empty"] = Field(
+        description="All rows compared; those that the filter allows; a kept copy of those; codes, then the best "
+        "truly compared; a graph; nothing."
+    )
+    reason: str = Field(description="Why: the costs that were compared.")
+    probes: int
+    candidates: int = Field(description="Rows whose true distance was computed.")
+    ms: float
+
+
 class AnswerModel(BaseModel):
     """Hits, best first."""
+
+    collection: str = Field(description="What was searched: of one answer, everything comes from it.")
 
     hits: list[HitModel]
     more: bool = Field(description="Whether a larger `offset` would bring further hits.")
@@ -257,6 +276,7 @@ class AnswerModel(BaseModel):
     query_box: BoxModel | None = Field(description="The box that was searched with; null without a photo.")
     timing_ms: Timing
     seq: int = Field(description="The catalog change that the answer is up to date with.")
+    plan: list[StepModel] | None = Field(description="How the index was searched; null unless `explain` asked for it.")
 
 
 class DetectionModel(BaseModel):
@@ -418,6 +438,54 @@ class CollectionsModel(BaseModel):
     """All collections."""
 
     collections: list[str]
+
+
+class AliasBody(Wire):
+    """What an alias shall name."""
+
+    collection: str = Field(min_length=1, max_length=256, examples=["fashion-baseline"])
+
+
+class AliasModel(BaseModel):
+    """A name that clients use, and the collection that it leads to."""
+
+    alias: str
+    collection: str
+    previous: str | None = Field(description="Where one step back leads.")
+    since: datetime
+    serving: bool = Field(description="Whether this server's answers come from it already; else within moments.")
+
+
+class AliasesModel(BaseModel):
+    """All aliases, by name."""
+
+    aliases: list[AliasModel]
+
+
+class SnapshotModel(BaseModel):
+    """A snapshot of the home: catalog, cards, originals that cannot be had again, index."""
+
+    number: int
+    at: datetime | None
+    seq: int | None = Field(description="The catalog change that it holds.")
+    size: int | None = Field(description="Of everything in it, bytes.")
+    damaged: str | None = Field(description="What is wrong with it, where it cannot be read.")
+
+
+class SnapshotsModel(BaseModel):
+    """All snapshots, oldest first."""
+
+    url: str
+    snapshots: list[SnapshotModel]
+
+
+class SavedModel(BaseModel):
+    """A snapshot that was saved just now."""
+
+    number: int
+    seq: int
+    size: int = Field(description="Of everything in it, bytes.")
+    sent: int = Field(description="Of what had to travel, bytes.")
 
 
 class StatsModel(BaseModel):

@@ -10,7 +10,7 @@ from typing import Protocol
 from nitari.catalog.base import Catalog
 from nitari.ingest.edit import Editor
 from nitari.ingest.jobs import Jobs
-from nitari.search.searcher import Searcher
+from nitari.search.searchers import Searchers
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +91,86 @@ class QueryPhotos(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class KnownSnapshot:
+    """A snapshot, as a list shows it.
+
+    Args:
+        number: Its own.
+        at: When it was saved; ``None`` where it is damaged.
+        seq: The catalog change that it holds; ``None`` where it is damaged.
+        size: Of everything in it, bytes; ``None`` where it is damaged.
+        damaged: What is wrong with it.
+    """
+
+    number: int
+    at: datetime | None
+    seq: int | None
+    size: int | None
+    damaged: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSnapshot:
+    """A snapshot that was saved.
+
+    Args:
+        number: Its own.
+        seq: The catalog change that it holds.
+        size: Of everything in it, bytes.
+        sent: Of what had to travel, bytes.
+    """
+
+    number: int
+    seq: int
+    size: int
+    sent: int
+
+
+class SnapshotKeeper(Protocol):
+    """Snapshots of the home, kept elsewhere.
+
+    Every method raises UsageError where no place for them is set, DependencyError where it does not answer.
+    """
+
+    def url(self) -> str:
+        """Where they are, without credentials."""
+        ...
+
+    def list(self) -> Sequence[KnownSnapshot]:
+        """All there are, oldest first."""
+        ...
+
+    def save(self) -> SavedSnapshot:
+        """Save one now.
+
+        Raises:
+            StateError: somebody else published first, or a prune is at work.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """Everything that routes call.
 
     Args:
-        searcher: Answers queries.
+        searchers: Answer queries, a collection each.
         catalog: Items and counts.
         editor: Puts and deletes items.
         jobs: Imports in the background.
         pictures: Thumbnails.
         query_photos: Query photos kept on request.
+        snapshots: Of the home.
         prune_history: Lets the catalog forget what items were longer ago than the settings say.
     """
 
-    searcher: Searcher
+    searchers: Searchers
     catalog: Catalog
     editor: Editor
     jobs: Jobs
     pictures: Pictures
     query_photos: QueryPhotos
+    snapshots: SnapshotKeeper
     prune_history: Callable[[], object] = lambda: None
 
 

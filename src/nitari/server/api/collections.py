@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from time import monotonic
+from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter, Response
 
 from nitari import __version__
 from nitari.search.query import MAX_K, MAX_WINDOW
+from nitari.search.searcher import Searcher
 from nitari.server import examples, openapi, present
 from nitari.server.api.common import COLLECTION, Collection, json_response
-from nitari.server.context import ALIAS, Api
+from nitari.server.context import Api
 from nitari.server.overview import Overview
 from nitari.server.schemas import MAX_BATCH, CollectionModel, CollectionsModel, StatsModel
 
@@ -19,14 +21,17 @@ def router(api: Api) -> APIRouter:
     """The routes that describe."""
     routes = APIRouter(prefix="/v1", tags=["collections"])
     services, config = api.services, api.config
-    overview = Overview(services.searcher, facets=config.facets)
+    overviews: WeakKeyDictionary[Searcher, Overview] = WeakKeyDictionary()
 
-    def described() -> bytes:
+    def described(searcher: Searcher) -> bytes:
+        overview = overviews.get(searcher)
+        if overview is None:
+            overview = overviews.setdefault(searcher, Overview(searcher, facets=config.facets))
         stats, attributes, facets = overview.look()
         return present.encode(
             {
                 "name": stats.collection,
-                "aliases": [ALIAS],
+                "aliases": services.searchers.aliases_of(stats.collection),
                 "dim": stats.dim,
                 "items": stats.items,
                 "groups": stats.groups,
@@ -58,14 +63,14 @@ def router(api: Api) -> APIRouter:
         return present.encode(
             {
                 "version": __version__,
-                "collection": api.collection,
+                "collection": services.searchers.current.collection,
                 "items": stats.items,
                 "groups": stats.groups,
                 "images": stats.images,
                 "rejections": stats.rejections,
                 "feeds": feeds,
                 "catalog_seq": stats.seq,
-                "served_seq": services.searcher.stats().seq,
+                "served_seq": services.searchers.current.stats().seq,
                 "uptime_s": round(monotonic() - api.started, 3),
                 "waiting": api.work.waiting,
             }
@@ -79,8 +84,8 @@ def router(api: Api) -> APIRouter:
         responses=openapi.answers(CollectionsModel, examples.COLLECTIONS),
     )
     async def list_collections() -> Response:
-        """One: what this process serves."""
-        return json_response(present.encode({"collections": [api.collection]}))
+        """Those that this process serves: what an alias names, or named before."""
+        return json_response(present.encode({"collections": services.searchers.names}))
 
     @routes.get(
         f"/collections/{COLLECTION}",
@@ -91,8 +96,7 @@ def router(api: Api) -> APIRouter:
     )
     async def get_collection(c: Collection) -> Response:
         """Counts, attributes that filters can name, those that suit a page, and the server's limits."""
-        api.check_collection(c)
-        return json_response(await api.work.run(described))
+        return json_response(await api.work.run(described, api.searcher(c)))
 
     @routes.get(
         "/stats",

@@ -17,7 +17,7 @@ from nitari.telemetry import Reading
 def router(api: Api) -> APIRouter:
     """``/livez``, ``/readyz`` and ``/metrics``."""
     routes = APIRouter(tags=["health"])
-    searcher = api.services.searcher
+    searchers = api.services.searchers
     api.metrics.watch(lambda: _reading(api))
 
     @routes.get(
@@ -41,6 +41,7 @@ def router(api: Api) -> APIRouter:
     def readyz() -> ReadyModel | Response:
         """And what is served. If not, send requests elsewhere."""
         try:
+            searcher = searchers.current
             searcher.ping()
         except NitariError as error:
             described = problems.describe(error)
@@ -71,7 +72,7 @@ def router(api: Api) -> APIRouter:
 
 def _reading(api: Api) -> Reading:
     """What the metrics look up."""
-    stats = api.services.searcher.stats()
+    stats = api.services.searchers.current.stats()
     return Reading(
         items=stats.items,
         keys=stats.keys,
@@ -79,4 +80,5 @@ def _reading(api: Api) -> Reading:
         waiting=api.work.waiting + api.edits.waiting,
         jobs=Counter(job.state for job in api.services.jobs.list()),
         recall=stats.recall,
+        damaged=stats.damaged,
     )

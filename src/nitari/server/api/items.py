@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from nitari.errors import NitariError, NotFoundError
 from nitari.ingest.edit import Edited
+from nitari.search.searcher import Searcher
 from nitari.server import examples, openapi, present, problems, requests
 from nitari.server.api.common import COLLECTION, Collection, ItemId, json_response, take
 from nitari.server.body import FORM, JSON, Body
@@ -37,28 +38,28 @@ Limit = Annotated[int, Query(description="How many at most.", ge=1, le=MAX_SAMPL
 def router(api: Api) -> APIRouter:
     """The routes that read and edit items."""
     routes = APIRouter(prefix=f"/v1/collections/{COLLECTION}", tags=["items"])
-    services, name = api.services, api.collection
-    editor, catalog, searcher = services.editor, services.catalog, services.searcher
+    services = api.services
+    editor, catalog, searchers = services.editor, services.catalog, services.searchers
 
     def seen(edit: Callable[[], _T]) -> _T:
         """Carry out an edit, and see to it that this server's next answer shows it."""
         done = edit()
         try:
-            searcher.refresh()
+            searchers.refresh()
         except NitariError:  # the edit is durable; the follower tries again within moments
             log.exception("the change log could not be read after an edit")
         return done
 
-    def stored(item_id: str) -> bytes:
+    def stored(item_id: str, name: str) -> bytes:
         found = catalog.get(item_id)
         if found is None:
             raise _absent(item_id)
         return present.encode(present.item(found, collection=name))
 
-    def few(limit: int) -> bytes:
+    def few(searcher: Searcher, limit: int) -> bytes:
         # One that was deleted a moment ago is left out.
         found = filter(None, map(catalog.get, searcher.sample(limit)))
-        return present.encode({"items": [present.item(one, collection=name) for one in found]})
+        return present.encode({"items": [present.item(one, collection=searcher.collection) for one in found]})
 
     def put(item_id: str, body: Body) -> Response:
         draft = requests.draft_of(item_id, body)
@@ -92,8 +93,7 @@ def router(api: Api) -> APIRouter:
     )
     async def sample_items(c: Collection, limit: Limit = 12) -> Response:
         """Spread evenly over the catalog, each of another group; the same ones until the catalog changes."""
-        api.check_collection(c)
-        return json_response(await api.work.run(few, limit))
+        return json_response(await api.work.run(few, api.searcher(c), limit))
 
     @routes.post(
         "/items:batch",
@@ -105,7 +105,7 @@ def router(api: Api) -> APIRouter:
         openapi_extra=openapi.json_body(BatchBody, examples.BATCH_BODY),
     )
     async def edit_items(c: Collection, request: Request) -> Response:
-        api.check_collection(c)
+        api.searcher(c)
         return await api.edits.run(batch, await take(api, request, (JSON,)))
 
     @routes.get(
@@ -117,8 +117,7 @@ def router(api: Api) -> APIRouter:
     )
     async def get_item(c: Collection, item_id: ItemId) -> Response:
         """With its photos, what was found on them, and the paths of their pictures."""
-        api.check_collection(c)
-        return json_response(await api.work.run(stored, item_id))
+        return json_response(await api.work.run(stored, item_id, api.searcher(c).collection))
 
     @routes.put(
         ITEM,
@@ -147,7 +146,7 @@ def router(api: Api) -> APIRouter:
         ),
     )
     async def put_item(c: Collection, item_id: ItemId, request: Request) -> Response:
-        api.check_collection(c)
+        api.searcher(c)
         return await api.edits.run(put, item_id, await take(api, request, (JSON, FORM)))
 
     @routes.delete(
@@ -159,7 +158,7 @@ def router(api: Api) -> APIRouter:
         responses=openapi.answers(EditModel, examples.DELETED, failing=(400, 404, 422, 503)),
     )
     async def delete_item(c: Collection, item_id: ItemId) -> Response:
-        api.check_collection(c)
+        api.searcher(c)
         return await api.edits.run(delete, item_id)
 
     return routes

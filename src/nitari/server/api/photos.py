@@ -52,7 +52,7 @@ def router(api: Api) -> APIRouter:
     async def get_photo(
         c: Collection, item_id: ItemId, request: Request, link: Link = None, size: Size = DEFAULT_SIZE
     ) -> Response:
-        api.check_collection(c)
+        api.searcher(c)
         picture = await api.pictures.run(pictures.thumbnail, item_id, link=link, size=size)
         return _picture(picture, request, _CACHED)
 
@@ -79,9 +79,9 @@ def router(api: Api) -> APIRouter:
         ),
     )
     async def keep_query_photo(c: Collection, request: Request) -> Response:
-        api.check_collection(c)
+        collection = api.searcher(c).collection
         kept = await api.work.run(keep, await take(api, request, (IMAGES, BINARY, FORM)))
-        path = present.query_photo_path(api.collection, kept.photo_id)
+        path = present.query_photo_path(collection, kept.photo_id)
         body = present.encode({"photo_id": kept.photo_id, "photo": path, "expires_at": kept.expires_at})
         return json_response(body, status=201, headers={"Location": path})
 
@@ -94,7 +94,7 @@ def router(api: Api) -> APIRouter:
     )
     async def get_query_photo(c: Collection, photo_id: PhotoId, request: Request) -> Response:
         """As it was kept: re-encoded, without metadata."""
-        api.check_collection(c)
+        api.searcher(c)
         return _picture(await api.work.run(query_photos.get, photo_id), request, _CACHED_KEPT)
 
     @routes.delete(
@@ -107,7 +107,7 @@ def router(api: Api) -> APIRouter:
     )
     async def forget_query_photo(c: Collection, photo_id: PhotoId) -> Response:
         """For good."""
-        api.check_collection(c)
+        api.searcher(c)
         await api.work.run(query_photos.forget, photo_id)
         return Response(status_code=204)
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from nitari.search.searcher import Searcher
 from nitari.server import examples, openapi, present, requests
 from nitari.server.api.common import COLLECTION, Collection, DirectRoute, json_response, take
 from nitari.server.body import BINARY, FORM, IMAGES, JSON, Body
@@ -20,6 +21,7 @@ from nitari.server.schemas import (
     SearchBody,
     SearchOptions,
 )
+from nitari.types import Answer
 
 PHOTO_KINDS = (IMAGES, BINARY, FORM, JSON)
 TIMED = {"Server-Timing": "Milliseconds by stage, as browsers' tools show them."}
@@ -36,26 +38,26 @@ Options = Annotated[
 def router(api: Api) -> APIRouter:
     """The routes that answer questions."""
     routes = APIRouter(prefix=f"/v1/collections/{COLLECTION}", tags=["search"], route_class=DirectRoute)
-    searcher, photos, metrics = api.services.searcher, api.services.query_photos, api.metrics
-    name = api.collection
+    photos, metrics = api.services.query_photos, api.metrics
 
-    def answered(body: Body, options: str | None) -> tuple[bytes, str]:
-        answer = searcher.search(requests.search_query(body, options, photos))
+    def told(searcher: Searcher, answer: Answer) -> tuple[bytes, str]:
         metrics.stages(answer.timing_ms)
-        return present.encode(present.answer(answer, collection=name)), present.server_timing(answer.timing_ms)
+        document = present.answer(answer, collection=searcher.collection)
+        return present.encode(document), present.server_timing(answer.timing_ms)
 
-    def detected(body: Body) -> tuple[bytes, str]:
+    def answered(searcher: Searcher, body: Body, options: str | None) -> tuple[bytes, str]:
+        return told(searcher, searcher.search(requests.search_query(body, options, photos)))
+
+    def detected(searcher: Searcher, body: Body) -> tuple[bytes, str]:
         photo, url = requests.detect_source(body, photos)
         detection = searcher.detect(photo=photo, url=url)
         metrics.stages(detection.timing_ms)
         return present.encode(present.detection(detection)), present.server_timing(detection.timing_ms)
 
-    def recommended(body: Body) -> tuple[bytes, str]:
-        answer = searcher.search(requests.recommend_query(body.data))
-        metrics.stages(answer.timing_ms)
-        return present.encode(present.answer(answer, collection=name)), present.server_timing(answer.timing_ms)
+    def recommended(searcher: Searcher, body: Body) -> tuple[bytes, str]:
+        return told(searcher, searcher.search(requests.recommend_query(body.data)))
 
-    def counted(body: Body) -> bytes:
+    def counted(searcher: Searcher, body: Body) -> bytes:
         asked = requests.parse_json(body.data, FacetsBody)
         return present.encode(present.counted(searcher.facets(asked.names, filter=asked.filter, limit=asked.limit)))
 
@@ -89,9 +91,9 @@ def router(api: Api) -> APIRouter:
         ),
     )
     async def search(c: Collection, request: Request, options: Options = None) -> Response:
-        api.check_collection(c)
+        searcher = api.searcher(c)  # for all of this request, whatever an alias names by its end
         body = await take(api, request, PHOTO_KINDS)
-        return json_response(*await api.work.run(answered, body, options))
+        return json_response(*await api.work.run(answered, searcher, body, options))
 
     @routes.post(
         "/detect",
@@ -107,9 +109,9 @@ def router(api: Api) -> APIRouter:
         ),
     )
     async def detect(c: Collection, request: Request) -> Response:
-        api.check_collection(c)
+        searcher = api.searcher(c)
         body = await take(api, request, PHOTO_KINDS)
-        return json_response(*await api.work.run(detected, body))
+        return json_response(*await api.work.run(detected, searcher, body))
 
     @routes.post(
         "/recommend",
@@ -121,9 +123,9 @@ def router(api: Api) -> APIRouter:
         openapi_extra=openapi.json_body(RecommendBody, {"liked": ["24-mb01", "24-mb03"], "disliked": ["24-mb02"]}),
     )
     async def recommend(c: Collection, request: Request) -> Response:
-        api.check_collection(c)
+        searcher = api.searcher(c)
         body = await take(api, request, (JSON,))
-        return json_response(*await api.work.run(recommended, body))
+        return json_response(*await api.work.run(recommended, searcher, body))
 
     @routes.post(
         "/facets",
@@ -138,8 +140,8 @@ def router(api: Api) -> APIRouter:
         openapi_extra=openapi.json_body(FacetsBody, {"names": ["gender", "price"], "filter": {"price": {"lt": 50}}}),
     )
     async def count_facets(c: Collection, request: Request) -> Response:
-        api.check_collection(c)
+        searcher = api.searcher(c)
         body = await take(api, request, (JSON,))
-        return json_response(await api.work.run(counted, body))
+        return json_response(await api.work.run(counted, searcher, body))
 
     return routes
