@@ -50,6 +50,7 @@ class Reading:
         waiting: Requests that wait for a thread.
         jobs: How many jobs there are in each state.
         recall: Share of the true nearest neighbors that the index finds; ``None`` where nobody looked yet.
+        damaged: Parts of the index on disk that were found damaged and set aside in the last week.
     """
 
     items: int
@@ -58,6 +59,7 @@ class Reading:
     waiting: int
     jobs: Mapping[str, int] = field(default_factory=dict)
     recall: float | None = None
+    damaged: int = 0
 
 
 class Metrics:
@@ -166,6 +168,9 @@ class _Readings(Collector):
             yield GaugeMetricFamily(
                 "nitari_index_recall", "Share of the true nearest neighbors found, of recent queries.", now.recall
             )
+        yield GaugeMetricFamily(
+            "nitari_index_damaged_parts", "Parts of the index on disk set aside as damaged, of a week.", now.damaged
+        )
         yield GaugeMetricFamily("nitari_waiting_requests", "Requests that wait for a thread.", now.waiting)
         jobs = GaugeMetricFamily("nitari_jobs", "Jobs, by state.", labels=["state"])
         for state in JOB_STATES:

@@ -285,6 +285,10 @@ class Editions(Protocol):
         """Compares unequal to what it was before once another edition is there; costs one look at a file."""
         ...
 
+    def rejected(self) -> Sequence[str]:
+        """What was found damaged and set aside, and not forgotten yet."""
+        ...
+
     def open(self, held: Sequence[Sealed] = ()) -> Edition | None:
         """Open what is published, ``None`` where nothing is that can be used (the log says why).
 
