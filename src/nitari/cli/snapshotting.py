@@ -15,7 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progres
 from nitari.cli.output import CommandContext, err, is_terminal, json_option, print_error, print_json, print_table
 from nitari.errors import UsageError
 from nitari.settings import SnapshotSettings
-from nitari.snapshots.contents import Photos
+from nitari.snapshots.contents import CARDS, SETTINGS, Photos
 from nitari.snapshots.manifest import Manifest
 from nitari.snapshots.prune import Retention
 from nitari.snapshots.repository import Damaged
@@ -156,6 +156,8 @@ def restore_command(
     click.echo(f"  index: {'restored' if restored.index else 'built from the catalog at the first start'}")
     if facts.identity != restored.snapshot.catalog.identity:
         click.echo("  it is a catalog of its own now: save it to a URL of its own, or with --take-over")
+    if CARDS in restored.snapshot.parts:
+        click.echo(f"  your model cards are in {restored.home / CARDS}: let models.cards in its {SETTINGS} name that")
     for digest in restored.snapshot.missing:
         print_error(f"uploaded photo {digest} was missing when it was saved", "upload the photo again with its item")
     return 0

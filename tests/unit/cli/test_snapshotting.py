@@ -81,6 +81,17 @@ def test_json(home: Path, tmp_path: Path) -> None:
     }
 
 
+def test_cards_are_told(home: Path, tmp_path: Path) -> None:
+    """Where the user's own model cards went is said: the settings still name where they were."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "card.toml").write_text("x")
+    (home / "nitari.toml").write_text(f"[models]\ncards = {json.dumps(str(tmp_path / 'mine'))}\n")
+    run(home, "save", str(tmp_path / "store"))
+    said = run(home, "restore", str(tmp_path / "store"), "--into", str(tmp_path / "new"))
+    assert f"your model cards are in {tmp_path / 'new' / 'cards'}" in said
+    assert (tmp_path / "new" / "cards" / "card.toml").is_file()
+
+
 def test_damage(home: Path, tmp_path: Path) -> None:
     """Damage is told with what it breaks, exit code 1, and mended by sending all again."""
     url = tmp_path / "store"
