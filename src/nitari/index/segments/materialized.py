@@ -8,13 +8,15 @@ own, by an engine.
 from __future__ import annotations
 
 import logging
+import shutil
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import ceil, inf, sqrt
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from threading import Condition, Lock, Thread
+from weakref import finalize
 
 import numpy as np
 
@@ -42,7 +44,7 @@ _STALE_AT_LEAST = 64
 _WAITING = 16
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Rows:
     """The rows themselves, shared by a copy's successive states.
 
@@ -51,14 +53,18 @@ class Rows:
         rows: fp16 ``[m, dim]``.
         engine: Over them; ``None`` for few.
         nbytes: What they take, with the engine's files.
-        folder: Of the engine's files, removed when the last reference to this is.
+        folder: Of the engine's files, removed when the last reference to this is; ``None`` for none.
     """
 
     slots: SlotArray
     rows: HalfArray
     engine: Engine | None
     nbytes: int
-    folder: TemporaryDirectory[str] | None = None
+    folder: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.folder is not None:
+            finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
 
 class Copy:
@@ -273,14 +279,21 @@ class Copies:
         engine = self._engine
         if engine is None or order.engine is None or not self._indexes(order.slots.size):
             return Rows(order.slots, rows, None, rows.nbytes + order.slots.nbytes)
-        folder = TemporaryDirectory(prefix="nitari-copy-", ignore_cleanup_errors=True)
-        place = Path(folder.name)
-        built = engine.build(rows, place)
+        folder = Path(mkdtemp(prefix="nitari-copy-"))
+        try:
+            return self._indexed(order, order.engine, engine, rows, folder)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def _indexed(self, order: Order, theirs: Engine, engine: SegmentEngine, rows: HalfArray, folder: Path) -> Rows:
+        """Build an engine over copied rows, in ``folder``."""
+        built = engine.build(rows, folder)
         slots = order.slots
         if built.order is not None:
             rows, slots = np.ascontiguousarray(rows[built.order]), slots[built.order]
-        searcher = engine.open(place, rows, built.parameters)
-        efforts = at_level(calibrate_searcher(searcher, rows), order.engine.level)
-        own = Engine(searcher, order.engine.how, efforts, order.engine.level, order.engine.tells)
-        size = sum(path.stat().st_size for path in place.iterdir())
+        searcher = engine.open(folder, rows, built.parameters)
+        efforts = at_level(calibrate_searcher(searcher, rows), theirs.level)
+        own = replace(theirs, searcher=searcher, efforts=efforts)
+        size = sum(path.stat().st_size for path in folder.iterdir())
         return Rows(slots, rows, own, rows.nbytes + slots.nbytes + size, folder)
