@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
-from nitari.index.calibrate import TARGET_RECALL, Effort, calibrate, effort_for
+from nitari.index.calibrate import (
+    LEVELS,
+    TARGET_RECALL,
+    Effort,
+    at_level,
+    calibrate,
+    calibrate_searcher,
+    effort_for,
+    harder,
+    level_for,
+)
 from nitari.types import FloatArray, KeyArray
+from support.segments import ListEngine
+from support.vectors import brute_force, clustered_units
 
 ROWS, LISTS = 400, 8
 
@@ -51,3 +65,42 @@ def test_efforts_survive_a_file() -> None:
     """JSON and back."""
     effort = Effort(10, 2, 40, 0.996)
     assert Effort.from_json(effort.as_json()) == effort
+
+
+def test_a_searcher_is_calibrated_by_asking_it(tmp_path: Path) -> None:
+    """Efforts come by depth and level, and keep what they say for other queries of the kind."""
+    rows = clustered_units(3000, 16, clusters=10)[0].astype(np.float16)
+    engine = ListEngine(lists=60)
+    built = engine.build(rows, tmp_path)
+    rows = np.ascontiguousarray(rows[built.order])
+    searcher = engine.open(tmp_path, rows, built.parameters)
+    efforts = calibrate_searcher(searcher, rows)
+    assert [effort.depth for effort in efforts] == sorted(effort.depth for effort in efforts)
+    queries = clustered_units(60, 16, clusters=10, seed=4)[0]
+    for effort in at_level(efforts, 0.99):
+        assert effort.recall >= 0.99
+        hits = 0
+        for query in queries:
+            near = searcher.nearest(query, effort.depth, probes=effort.probes, candidates=effort.candidates)
+            wanted, _ = brute_force(np.arange(3000), rows.astype(np.float32), query, effort.depth)
+            hits += len(set(near.slots.tolist()) & set(wanted.tolist()))
+        assert hits >= 0.95 * effort.depth * len(queries)
+    assert calibrate_searcher(searcher, rows) == efforts, "the same sample, the same efforts"
+    assert calibrate_searcher(searcher, rows[:7]) == ()
+
+
+def test_levels_leave_out_a_quarter_of_what_may_be_left_out() -> None:
+    """Never less than is promised."""
+    assert level_for(0.98) == 0.995
+    assert all(level_for(promise) >= promise for promise in (0.5, 0.9, 0.95, 0.99, 0.995))
+    assert level_for(0.9999) == LEVELS[-1]
+
+
+def test_the_first_that_reaches_a_level_is_taken() -> None:
+    """The best where none does; harder ones come next, and in the end half as much again."""
+    efforts = [Effort(10, 1, 20, 0.96), Effort(10, 2, 20, 0.985), Effort(10, 8, 40, 0.997), Effort(30, 4, 60, 0.9)]
+    assert at_level(efforts, 0.98) == (efforts[1], efforts[3])
+    assert at_level(efforts, 0.999) == (efforts[2], efforts[3])
+    assert harder(efforts, at_level(efforts, 0.98), 10) == (efforts[2], efforts[3])
+    last = harder(efforts, (efforts[2], efforts[3]), 10)
+    assert [(effort.probes, effort.candidates) for effort in last] == [(10, 60), (6, 90)]
