@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nitari.disk import Usage, find_files, usage, write_whole
+from nitari.disk import Usage, find_files, reserve, sync_file, sync_tree, usage, write_whole
 
 
 @pytest.mark.parametrize("durable", [True, False])
@@ -51,3 +51,31 @@ def test_what_files_take(tmp_path: Path) -> None:
     assert usage(tmp_path) == Usage(3, 12)
     assert usage(tmp_path / "nowhere") == Usage(0, 0)
     assert [found.path.name for found in find_files(tmp_path, "*")] == ["a"]
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="no such call here")
+def test_reserve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file with a hole keeps its size and content, and takes all of its room; a full disk is an error."""
+    path = tmp_path / "x"
+    with path.open("wb") as file:
+        file.write(b"head")
+        file.truncate(10_000_000)
+    reserve(path)
+    assert path.stat().st_size == 10_000_000
+    assert path.stat().st_blocks * 512 >= 10_000_000
+    assert path.read_bytes()[:5] == b"head\0"
+
+    def full(*_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space"):
+        reserve(path)
+
+
+def test_sync_tree(tmp_path: Path) -> None:
+    """Folders within folders, and empty ones."""
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "x").write_bytes(b"1")
+    sync_tree(tmp_path)
+    sync_file(tmp_path / "a" / "x")

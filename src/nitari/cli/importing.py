@@ -74,7 +74,10 @@ def maintain_index(settings: Settings) -> None:
     """
     try:
         with open_catalog(settings) as catalog:
-            maintain_once(settings, catalog)
+            done = maintain_once(settings, catalog)
+        for collection, steps in done.items():
+            if steps:
+                err.print(f"index of {collection}: {'; '.join(steps)}")
     except NitariError as exc:
         err.print(f"the index on disk is not up to date: {exc.message}")
 

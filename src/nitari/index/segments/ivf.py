@@ -16,6 +16,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
+from nitari.disk import reserve
 from nitari.errors import StateError
 from nitari.index import kernels
 from nitari.index.segments import quantizer
@@ -76,6 +77,7 @@ class IvfEngine:
         scratch = folder / _SCRATCH
         codes = open_memmap(scratch, "w+", np.uint8, (count, shape.parts))
         try:
+            reserve(scratch)
             chosen = _encode_all(rows, rotation, centroids, codebooks, codes)
             order = np.argsort(chosen, kind="stable").astype(np.int64)
             _write_codes(folder, codes, order, shape)
@@ -168,6 +170,7 @@ def _write_codes(folder: Path, codes: kernels.Bits, order: SlotArray, shape: qua
     laid = open_memmap(
         _file(folder, "codes"), "w+", np.uint8, (blocks, quantizer.padded_parts(shape.parts), quantizer.BLOCK // 2)
     )
+    reserve(_file(folder, "codes"))
     for start, stop in _steps(len(order)):  # whole blocks, as a step is a multiple of one
         first = start // quantizer.BLOCK
         some = quantizer.packed(codes[order[start:stop]])
