@@ -80,6 +80,9 @@ def test_filter_box_group_and_paging(terminal: Terminal) -> None:
     assert both[3:] == second
     boxed = terminal.json("search", photo, "--box", "0.1,0.1,0.9,0.9", "-k", "1")
     assert boxed["query_box"] == [0.1, 0.1, 0.9, 0.9]
+    (step,) = terminal.json("similar", "i0003", "--explain")["plan"]
+    assert (step["rows"], step["part"]) == (12, "live")
+    assert "in memory" in terminal.run("similar", "i0003", "--explain")
     assert terminal.json("search", photo, "--min-score", "0.999")["hits"][0]["item_id"] == "i0003"
 
 
@@ -162,6 +165,8 @@ def test_other_settings_over_the_same_home_are_refused(terminal: Terminal) -> No
 def test_doctor_model_and_stats(terminal: Terminal) -> None:
     """They answer as text and as JSON; doctor finds nothing bad here."""
     assert {finding["state"] for finding in terminal.json("doctor")} <= {"ok", "note"}
+    assert "tuning" in {finding["what"] for finding in terminal.json("doctor", "--tune")}
+    assert (terminal.home / "index" / "tuning.json").is_file()
     assert "mobilenet-v2" in terminal.run("model", "list")
     assert terminal.json("model", "show", "mobilenet-v2")["license"] == "BSD-3-Clause"
     assert terminal.json("stats")["vectors"] == {"mobilenet-v2": 12}

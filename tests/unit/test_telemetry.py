@@ -45,7 +45,7 @@ def test_what_is_looked_up() -> None:
     metrics = Metrics(version="1")
     assert ("nitari_items", ()) not in samples(metrics)
     items = 5
-    metrics.watch(lambda: Reading(items=items, keys=7, seq=9, waiting=1, jobs={"running": 2}))
+    metrics.watch(lambda: Reading(items=items, keys=7, seq=9, waiting=1, jobs={"running": 2}, recall=0.5))
     assert samples(metrics)["nitari_items", ()] == 5
     items = 6
     metrics.refreshed()
@@ -54,6 +54,7 @@ def test_what_is_looked_up() -> None:
     assert found["nitari_keys", ()] == 7
     assert found["nitari_seq_served", ()] == 9
     assert found["nitari_waiting_requests", ()] == 1
+    assert found["nitari_index_recall", ()] == 0.5
     assert found["nitari_jobs", (("state", "running"),)] == 2
     assert found["nitari_jobs", (("state", "failed"),)] == 0
     assert found["nitari_refresh_age_seconds", ()] >= 0

@@ -119,6 +119,26 @@ def test_regions(shop: Open, region: Any, wanted: str, box: Box, regions: tuple[
     assert answer.regions == regions
 
 
+def test_an_answer_is_explained_on_request(shop: Open) -> None:
+    """What was done for each vector, as plain values, also where the same was asked before; nothing unless asked."""
+    searcher = shop(*_items(12))
+    assert searcher.search(Query(item_id="i003", k=2)).plan is None
+    asked = Query(item_id="i003", k=2, filter={"color": "red"}, explain=True)
+    for _ in range(2):
+        answer = searcher.search(asked)
+        assert answer.plan is not None
+        assert [(step["rows"], step["allowed"]) for step in answer.plan] == [(12, 6)]
+        assert all(isinstance(value, str | int | float) for step in answer.plan for value in step.values())
+    assert searcher.search(Query(photo=b"p3", k=2, explain=True)).plan
+
+
+def test_an_exact_index_has_no_recall_to_check(shop: Open) -> None:
+    """Nothing to compare, nothing to report."""
+    searcher = shop(*_items(3))
+    assert not searcher.check_recall()
+    assert searcher.stats().recall is None
+
+
 def test_several_query_vectors(shop: Open) -> None:
     """With two views of the query, an item counts by whichever it is nearer to; the smaller box is reported."""
     box = PRODUCT.box.as_list()
