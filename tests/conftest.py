@@ -30,6 +30,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--data", default=None, help="folder with the sample catalogs luma/ and flat/")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers, keep together what shares fixtures: each file, and the page's tests with their servers."""
+    for item in items:
+        name = item.path.name
+        item.add_marker(pytest.mark.xdist_group("page" if name.startswith("test_page_") else str(item.path)))
+
+
 @pytest.fixture(scope="session")
 def missing() -> Callable[[str], None]:
     """Call with a reason where something optional is absent: skips on a laptop, fails where CI=true."""
