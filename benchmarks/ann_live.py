@@ -40,11 +40,12 @@ from nitari.catalog.base import (
     StoredView,
 )
 from nitari.catalog.sql import SqlCatalog
+from nitari.index.segments.manifest import MANIFEST_NAME
 from nitari.indexes import index_status, maintain_once, maintainer_command, open_index
 from nitari.search.gallery import Gallery
 from nitari.search.query import Query
 from nitari.search.searcher import Searcher
-from nitari.settings import Settings, load_settings
+from nitari.settings import CONFIG_NAME, Settings, load_settings
 from nitari.types import WHOLE, Item
 from nitari.wiring import open_catalog
 
@@ -110,8 +111,9 @@ def put(item_id: str, vector: Array, version: str) -> ItemPut:
 
 
 def settings_of(home: Path) -> Settings:
-    """Nitari's settings for a home."""
-    return load_settings(home=home, index={"seal_rows": SEAL_ROWS})
+    """Nitari's settings for a home; in its file, so that the maintainer has them, too."""
+    (home / CONFIG_NAME).write_text(f"[index]\nseal_rows = {SEAL_ROWS}\n", encoding="utf-8")
+    return load_settings(home=home)
 
 
 def filled(work: Path, rows: int) -> Path:
@@ -156,21 +158,40 @@ def write(home: Path, rows: int, seconds: float) -> None:
             print(step, time.monotonic(), flush=True)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A query.
+
+    Args:
+        due: When it should have been asked, by ``time.monotonic``.
+        at: When it was.
+        took: Seconds from then on.
+        which: Number of the query.
+        found: Ids that were answered.
+    """
+
+    due: float
+    at: float
+    took: float
+    which: int
+    found: tuple[str, ...]
+
+
 @dataclass
 class Log:
     """What was asked and answered.
 
     Args:
-        asked: (when it was due, seconds it took from then on, number of the query, ids that were answered).
+        asked: Queries, in order.
         visible: Seconds from acknowledged to found; infinite for never.
         acknowledged: When, by commit.
-        published: When editions were seen to be published, and how many segments they had.
+        published: When editions were seen to be published, and their segments; the first is the one at the start.
     """
 
-    asked: list[tuple[float, float, int, tuple[str, ...]]] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
     visible: list[float] = field(default_factory=list)
     acknowledged: dict[int, float] = field(default_factory=dict)
-    published: list[tuple[float, int, int]] = field(default_factory=list)
+    published: list[tuple[float, frozenset[str]]] = field(default_factory=list)
 
 
 class Reader:
@@ -213,14 +234,17 @@ class Reader:
             thread.join()
 
     def ask(self, log: Log, seconds: float) -> None:
-        """Queries at a fixed rate. Time counts from when a query was due: whoever waits behind a slow one waits."""
+        """Queries at a fixed rate, one after the other: whoever comes behind a slow one waits for it."""
         begin = time.monotonic()
         for number in range(int(seconds * QUERIES_PER_S)):
             due = begin + number / QUERIES_PER_S
             time.sleep(max(0.0, due - time.monotonic()))
             which = number % len(self._queries)
+            at = time.monotonic()
+            if at > begin + seconds:
+                break  # the machine is too busy for this rate
             found = self.answer(self._queries[which])
-            log.asked.append((due, time.monotonic() - due, which, found))
+            log.asked.append(Asked(due, at, time.monotonic() - at, which, found))
 
     def probe(self, plan: Plan, log: Log, lines: Iterator[str]) -> None:
         """Note each commit, and wait for some of them to be found."""
@@ -238,17 +262,16 @@ class Reader:
             else:
                 log.visible.append(time.monotonic() - at)
 
-    def watch(self, log: Log, seen: Event) -> None:
-        """Note when the maintainer publishes."""
-        before = 0
-        folder = self._settings.home / "index" / COLLECTION.name
-        current = folder / "CURRENT"
-        while not seen.wait(0.1):
-            stamp = current.stat().st_mtime_ns if current.exists() else 0
-            if stamp != before:
+    def watch(self, log: Log, done: Event) -> None:
+        """Note when the maintainer publishes, and what."""
+        manifest = self._settings.home / "index" / COLLECTION.name / MANIFEST_NAME
+        before = None
+        while not done.wait(0.1):
+            stamp = manifest.stat().st_mtime_ns if manifest.exists() else None
+            if stamp is not None and stamp != before:
                 before = stamp
-                segments = sum(1 for path in (folder / "segments").iterdir() if path.is_dir())
-                log.published.append((time.monotonic(), stamp, segments))
+                body = json.loads(manifest.read_text(encoding="utf-8"))["body"]
+                log.published.append((time.monotonic(), frozenset(one["name"] for one in body["segments"])))
 
 
 def measure(work: Path, rows: int, seconds: float) -> dict[str, Any]:
@@ -261,7 +284,6 @@ def measure(work: Path, rows: int, seconds: float) -> dict[str, Any]:
     reader = Reader(settings, queries)
     quiet, edited = Log(), Log()
     with open_catalog(settings) as catalog, reader.searcher, _child(maintainer_command(settings)):
-        before = {one.name for one in index_status(settings, catalog)[0].segments}
         with reader.following():
             reader.ask(Log(), 2.0)
             reader.ask(quiet, QUIET_S)
@@ -286,8 +308,7 @@ def measure(work: Path, rows: int, seconds: float) -> dict[str, Any]:
                 threads[1].join()
         status = index_status(settings, catalog)[0]
     truth = _Truth(plan, rows, queries, edited)
-    start = edited.asked[0][0]
-    published = edited.published[1:]
+    start = edited.asked[0].at
     visible = np.asarray(edited.visible)
     found = visible[np.isfinite(visible)]
     return {
@@ -307,30 +328,31 @@ def measure(work: Path, rows: int, seconds: float) -> dict[str, Any]:
             "max": float(found.max() * 1e3),
             "not_found": int(visible.size - found.size),
         },
-        "published_at_s": [at - start for at, *_ in published],
-        "segments_at_publishing": [segments for *_, segments in published],
-        "editions": len(published),
-        "segments_before": len(before),
+        "published_at_s": [at - start for at, _ in edited.published[1:]],
         "segments_after": [[one.name, one.rows, one.engine] for one in status.segments],
-        **_seals(published, len(before)),
+        **_seals([names for _, names in edited.published]),
     }
 
 
-def _seals(published: list[tuple[float, int, int]], before: int) -> dict[str, int]:
-    """Editions by what they did to the number of segments' folders: more is a seal, as many or fewer a merge."""
-    counts = [before, *(segments for *_, segments in published)]
-    grown = sum(after > earlier for earlier, after in pairwise(counts))
-    return {"seals": grown, "merges": len(published) - grown}
+def _seals(editions: list[frozenset[str]]) -> dict[str, int]:
+    """How many editions there were, how many segments were sealed, and how many editions put others into one."""
+    steps = list(pairwise(editions))
+    return {
+        "editions": len(steps),
+        "seals": sum(len(after - before) for before, after in steps if before <= after),
+        "merges": sum(len(before - after) > 0 for before, after in steps),
+    }
 
 
 def _times(log: Log) -> dict[str, Any]:
-    took = np.asarray([took for _, took, *_ in log.asked]) * 1e3
+    took = np.asarray([one.took for one in log.asked]) * 1e3
+    since_due = np.asarray([one.at + one.took - one.due for one in log.asked]) * 1e3
     names = {"p50_ms": 0.5, "p99_ms": 0.99, "p999_ms": 0.999, "max_ms": 1.0}
-    start = log.asked[0][0]
     return {
         **{name: float(np.quantile(took, share)) for name, share in names.items()},
+        **{f"since_due_{name}": float(np.quantile(since_due, share)) for name, share in names.items()},
         "queries": len(took),
-        "at_s": [round(due - start, 3) for due, *_ in log.asked],
+        "at_s": [round(one.at - log.asked[0].at, 3) for one in log.asked],
         "took_ms": [round(float(one), 3) for one in took],
     }
 
@@ -368,15 +390,15 @@ class _Truth:
     def recall(self, log: Log) -> float:
         """Recall@10 of a sample of the answers."""
         shares = []
-        for due, took, which, found in log.asked[:: max(1, len(log.asked) // 2000)]:
-            at, near = due + took - LAG_S, self._nearest[which]
+        for one in log.asked[:: max(1, len(log.asked) // 2000)]:
+            at, near = one.at - LAG_S, self._nearest[one.which]
             alive = near[(self._from[near] <= at) & (self._until[near] > at)][:K]
-            shares.append(np.mean([self._names[row] in found for row in alive]))
+            shares.append(np.mean([self._names[row] in one.found for row in alive]))
         return float(np.mean(shares))
 
     def deleted_returned(self, log: Log) -> int:
         """Answers with a product that was deleted more than a second before they were asked for."""
-        return sum(any(self.gone.get(name, np.inf) < due - 1.0 for name in found) for due, _, _, found in log.asked)
+        return sum(any(self.gone.get(name, np.inf) < one.at - 1.0 for name in one.found) for one in log.asked)
 
 
 @contextmanager

@@ -297,12 +297,19 @@ def _live(live: dict[str, Any]) -> list[str]:
         f"{live['rows']:,} rows at the start; {live['upserts_per_s']} upserts/s and {live['deletes_per_s']} deletes/s "
         f"for {live['seconds']:.0f} s; {live['seals']} seals and {live['merges']} merges inside."
     )
-    lines = ["## Under edits", "", head, "", "| | p50 ms | p99 ms | p99.9 ms | max ms | recall@10 | queries |",
-             "|---|---|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        "## Under edits",
+        "",
+        head,
+        "",
+        "| | p50 ms | p99 ms | p99.9 ms | max ms | p99; max since due, ms | recall@10 | queries |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for name in ("quiet", "edited"):
         one = live[name]
         lines.append(
             f"| {name} | {one['p50_ms']:.2f} | {one['p99_ms']:.2f} | {one['p999_ms']:.2f} | {one['max_ms']:.2f} "
+            f"| {one['since_due_p99_ms']:.2f}; {one['since_due_max_ms']:.2f} "
             f"| {one['recall']:.4f} | {one['queries']} |"
         )
     fresh = live["visible_ms"]
