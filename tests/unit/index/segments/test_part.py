@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nitari.index.base import Step
 from nitari.index.calibrate import LEVELS
 from nitari.index.segments.costs import default_costs
 from nitari.index.segments.part import SealedPart
@@ -60,7 +61,7 @@ def test_ties_at_the_end_go_to_smaller_keys(tmp_path: Path) -> None:
     keys = np.random.default_rng(0).permutation(1000).astype(np.int64)
     segment = sealed(tmp_path / "a", keys, vectors, engine=ListEngine(lists=4))
     part = SealedPart(segment, costs=COSTS, level=LEVELS[-1])
-    trace: list = []
+    trace: list[Step] = []
     found = part.search(vectors[100:101], 7, trace=trace)[0]
     assert trace[0].how == "codes"
     assert found.keys.tolist() == np.sort(keys[100:160])[:7].tolist()
@@ -85,7 +86,7 @@ def test_without_efforts_rows_are_scanned(tmp_path: Path) -> None:
     vectors, _ = clustered_units(500, 8, clusters=6)
     segment = sealed(tmp_path / "a", np.arange(500), vectors, engine=ListEngine(), efforts=())
     part = SealedPart(segment, costs=COSTS, level=LEVELS[0])
-    trace: list = []
+    trace: list[Step] = []
     part.search(vectors[:1], 3, trace=trace)
     assert trace[0].how == "scan"
     part.retire()

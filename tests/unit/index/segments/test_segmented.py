@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nitari.errors import NotFoundError
+from nitari.index.base import Step
 from nitari.index.exact import ExactIndex
 from nitari.index.segments.costs import Costs
 from nitari.index.segments.engine import SegmentEngine
@@ -127,7 +128,7 @@ def test_recall_holds_at_every_selectivity(tmp_path: Path, telling: bool) -> Non
     for share in (0.9, 0.5, 0.1, 0.02):
         masks: list[BoolArray] = [np.random.default_rng(3).random(3000) < share, side >= np.quantile(side, 1 - share)]
         for mask in masks:
-            trace: list = []
+            trace: list[Step] = []
             found = index.query(queries, 10, allowed=KeyFilter(keys[mask].tolist()), trace=trace)
             hows |= {step.how for step in trace}
             hits = 0
@@ -144,7 +145,7 @@ def test_the_trace_tells_the_truth(tmp_path: Path) -> None:
     index, keys, rows = one_segment(tmp_path / "a", 2000, engine=ListEngine(lists=40), costs=DEAR_ROWS)
     index.add(np.array([-5, -6]), rows[:2])
     index.remove(keys[:10])
-    trace: list = []
+    trace: list[Step] = []
     index.query(rows[:3], 5, allowed=KeyFilter([*keys[:1000].tolist(), -5]), trace=trace)
     live, codes = trace[:3], trace[3:]
     assert [(step.part, step.rows, step.allowed, step.how) for step in live] == [("live", 2, 1, "gather")] * 3
