@@ -17,7 +17,9 @@ mpl.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
+_PLAIN = FuncFormatter(lambda value, _: f"{value:,.10g}")
 COLORS = {
     "nitari": "#c2185b",
     "nitari-ivf": "#f06292",
@@ -33,6 +35,8 @@ COLORS = {
     "lancedb-pq": "#9e9e9e",
     "lancedb-hnsw": "#bdbdbd",
 }
+LEAST = 0.8
+"""Recall below which nothing is drawn."""
 SELECTIVITIES = ("50", "10", "1", "01")
 
 
@@ -56,7 +60,7 @@ def _recall(data: dict[str, Any], path: Path, note: str) -> None:
     """Queries a second against recall: the best settings of each system."""
     figure, axes = plt.subplots(figsize=(9, 6))
     for system in data["systems"]:
-        points = _front([(one["recall"], one["qps_cpu"]) for one in system["curve"]])
+        points = _front([(one["recall"], one["qps_cpu"]) for one in system["curve"] if one["recall"] >= LEAST])
         timed = [best for key, best in system["queries"].items() if key.startswith("none/returning/")]
         if not points and not timed:
             continue
@@ -68,13 +72,14 @@ def _recall(data: dict[str, Any], path: Path, note: str) -> None:
             axes.plot([one["recall"] for one in timed], [one["qps"] for one in timed], **{**style, "ls": "", "ms": 8})
     axes.set_xscale("function", functions=(_stretch, lambda at: 1 - 10 ** (-at) + 1e-4))
     axes.set_yscale("log")
-    axes.set_xlim(0.8, 1.0)
+    axes.set_xlim(LEAST, 1.0)
     axes.set_xticks([0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0])
     axes.set_xticklabels([".8", ".9", ".95", ".98", ".99", ".995", ".999", "1"])
     axes.set_xlabel("recall@10")
     axes.set_ylabel("queries a second (lines: of CPU time; large markers: timed, medians)")
     axes.set_title(f"{data['name']}: {data['rows']:,} x {data['dim']}, intrinsic dimension {data['lid']:.0f}")
-    axes.legend(loc="lower left", fontsize=9)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="lower left", fontsize=9)
     _save(figure, path, note)
 
 
@@ -166,8 +171,8 @@ def _live(live: dict[str, Any], path: Path, note: str) -> None:
     for axes, name in zip(all_axes, ("quiet", "edited"), strict=True):
         one = live[name]
         axes.plot(one["at_s"], one["took_ms"], ".", ms=2, color=COLORS["nitari"], alpha=0.5)
-        for key, line in (("p50_ms", "-"), ("p99_ms", "--"), ("p999_ms", ":")):
-            axes.axhline(one[key], color="black", lw=1, ls=line, label=f"{key[:-3]}: {one[key]:.2f} ms")
+        for key, label, line in (("p50_ms", "p50", "-"), ("p99_ms", "p99", "--"), ("p999_ms", "p99.9", ":")):
+            axes.axhline(one[key], color="black", lw=1, ls=line, label=f"{label}: {one[key]:.2f} ms")
         axes.set_yscale("log")
         axes.set_xlabel("seconds")
         axes.legend(loc="upper right", fontsize=9)
@@ -194,8 +199,17 @@ def _style(system: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _decades(axes: Any) -> float:
+    """How much a logarithmic axis spans."""
+    low, high = axes.get_ylim()
+    return float(np.log10(high / low))
+
+
 def _save(figure: Any, path: Path, note: str, *, tight: bool = True) -> None:
-    figure.text(0.99, 0.005, note, ha="right", va="bottom", fontsize=7, color="#555555")
+    figure.text(0.99, -0.02 if tight else 0.005, note, ha="right", va="bottom", fontsize=7, color="#555555")
+    for axes in figure.axes:
+        axes.yaxis.set_major_formatter(_PLAIN)
+        axes.yaxis.set_minor_formatter(_PLAIN if _decades(axes) < 1.5 else NullFormatter())
     figure.savefig(path, bbox_inches="tight" if tight else None)
     plt.close(figure)
 
