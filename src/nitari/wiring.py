@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from nitari.extract import Extractor
     from nitari.images.base import ImageSource
     from nitari.images.cache import OriginalsCache
-    from nitari.ingest.examine import Others
     from nitari.ingest.jobs import Job, Run
     from nitari.ingest.reembed import Reembedder
     from nitari.ingest.worker import ImportReport, Ingester
@@ -173,43 +172,55 @@ def open_searcher(settings: Settings, *, extractor: Extractor | None = None) -> 
 
 @contextmanager
 def open_services(settings: Settings) -> Iterator[Services]:
-    """All that the HTTP server stands on, over one extractor and one catalog."""
+    """All that the HTTP server stands on, over one catalog.
+
+    Edits and imports get into the collection that is in use when they come, and into those beside it: the one that the
+    server started with may be dropped by then.
+    """
     from nitari.catalog.feeds.submitted import read_submitted
     from nitari.images.decode import ImageDecoder
     from nitari.ingest.edit import Editor
     from nitari.ingest.jobs import Jobs
-    from nitari.server.pictures import CatalogPictures
     from nitari.search.searchers import Searchers
+    from nitari.server.pictures import CatalogPictures
     from nitari.server.query_photos import FolderQueryPhotos
     from nitari.server.services import Services
 
     extractor = open_extractor(settings)
+    extractors = {extractor.collection: extractor}
+    beside = Extractors(settings)
     sources = _sources(settings)
     originals = open_originals(settings)
     decoder = ImageDecoder(max_bytes=settings.images.max_bytes, max_pixels=settings.images.max_pixels)
     with ExitStack() as stack:
         catalog = stack.enter_context(open_catalog(settings))
-        searchers = stack.enter_context(
-            closing(
-                Searchers(
-                    catalog=catalog,
-                    first=open_searcher(settings, extractor=extractor),
-                    open=lambda name: open_searcher(settings, extractor=open_extractor(settings, name)),
-                )
-            )
-        )
+
+        def open_other(name: str) -> Searcher:
+            for gone in extractors.keys() - {*searchers.names, name}:
+                del extractors[gone]
+            extractors[name] = open_extractor(settings, name)
+            return open_searcher(settings, extractor=extractors[name])
+
+        first = open_searcher(settings, extractor=extractor)
+        searchers = stack.enter_context(closing(Searchers(catalog=catalog, first=first, open=open_other)))
         source = stack.enter_context(closing(sources(None)))
-        others = Extractors(settings).others(catalog, than=extractor.collection)
-        editor = Editor(
-            catalog=catalog,
-            extractor=extractor,
-            source=source,
-            originals=originals,
-            read=read_submitted,
-            workers=settings.ingest.workers,
-            others=others,
-        )
-        run = _import_runner(settings, catalog, extractor, others)
+
+        @lru_cache(maxsize=1)
+        def editor_of(collection: str) -> Editor:
+            return Editor(
+                catalog=catalog,
+                extractor=extractors[collection],
+                source=source,
+                originals=originals,
+                read=read_submitted,
+                workers=settings.ingest.workers,
+                others=beside.others(catalog, than=collection),
+            )
+
+        def in_use() -> Extractor:
+            return extractors[searchers.current.collection]
+
+        run = _import_runner(settings, catalog, in_use, beside)
         jobs = stack.enter_context(Jobs(folder=settings.home / JOBS, run=run))
         pictures = stack.enter_context(
             CatalogPictures(
@@ -229,7 +240,16 @@ def open_services(settings: Settings) -> Iterator[Services]:
         )
         forget = partial(prune_history, settings, catalog)
         snapshots = _HomeSnapshots(partial(open_snapshots, settings))
-        yield Services(searchers, catalog, editor, jobs, pictures, query_photos, snapshots, forget)
+        yield Services(
+            searchers=searchers,
+            catalog=catalog,
+            editor=lambda: editor_of(searchers.current.collection),
+            jobs=jobs,
+            pictures=pictures,
+            query_photos=query_photos,
+            snapshots=snapshots,
+            prune_history=forget,
+        )
 
 
 class _HomeSnapshots:
@@ -267,7 +287,7 @@ class _HomeSnapshots:
         return SavedSnapshot(made.number, made.catalog.seq, made.bytes, saved.sent_bytes)
 
 
-def _import_runner(settings: Settings, catalog: SqlCatalog, extractor: Extractor, others: Others) -> Run:
+def _import_runner(settings: Settings, catalog: SqlCatalog, in_use: Callable[[], Extractor], beside: Extractors) -> Run:
     """What carries out an import for a client: of a URL or an uploaded file, never of a folder of this machine.
 
     Paths in such a feed lead nowhere: only ``http(s)`` links are followed, whatever lies beside the file. Half of the
@@ -276,21 +296,21 @@ def _import_runner(settings: Settings, catalog: SqlCatalog, extractor: Extractor
     from nitari.catalog.feed import UploadedFeed
     from nitari.ingest.worker import Ingester
 
-    ingester = Ingester(
-        catalog=catalog,
-        extractor=extractor,
-        sources=lambda _image_base: _web_links(settings),
-        workers=max(1, settings.ingest.workers // 2),
-        fetchers=FETCHERS,
-        commit_items=settings.ingest.commit_items,
-        others=others,
-    )
-
     def run(job: Job, source: str, on_progress: Callable[[ImportReport], None]) -> ImportReport:
         feed = (
             open_feed(settings, source, feed_id=job.feed_id)
             if job.url is not None
             else UploadedFeed(Path(source), name=job.feed, feed_id=job.feed_id)
+        )
+        extractor = in_use()
+        ingester = Ingester(
+            catalog=catalog,
+            extractor=extractor,
+            sources=lambda _image_base: _web_links(settings),
+            workers=max(1, settings.ingest.workers // 2),
+            fetchers=FETCHERS,
+            commit_items=settings.ingest.commit_items,
+            others=beside.others(catalog, than=extractor.collection),
         )
         return ingester.run(feed, sync=job.sync, allow_delete=job.allow_delete, on_progress=on_progress)
 

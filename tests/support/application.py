@@ -177,5 +177,5 @@ def application(folder: Path, *, facets: Sequence[str] = (), items: int = 6) -> 
 
     searchers = Searchers(catalog=catalog, first=searcher, open=open_other)
     with Jobs(folder=folder / "jobs", run=run) as jobs, closing(searchers):
-        services = Services(searchers, catalog, editor, jobs, Pictures(), QueryPhotos(), Snapshots())
+        services = Services(searchers, catalog, lambda: editor, jobs, Pictures(), QueryPhotos(), Snapshots())
         yield Application(create_app(services, config), services, config)

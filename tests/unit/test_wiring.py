@@ -60,10 +60,10 @@ def photo(color: str) -> bytes:
 def test_edits_and_their_pictures(services: Services, web: Web) -> None:
     """Linked and uploaded photos are searchable after a refresh, and have pictures."""
     link = web.serve("/a.png", Answer(200, photo("red")))
-    edited = services.editor.put(Draft("x", "X", image_links=(link,), uploads=(photo("blue"),)))
+    edited = services.editor().put(Draft("x", "X", image_links=(link,), uploads=(photo("blue"),)))
     assert edited.result == "created"
     assert edited.image_links[1:] == (link,)
-    services.searcher.refresh()
+    services.searchers.refresh()
     for each in edited.image_links:
         assert services.pictures.thumbnail("x", link=each, size=16).data[:2] == b"\xff\xd8"
     with pytest.raises(NotFoundError):
@@ -115,10 +115,10 @@ def test_what_is_built_beside_gets_what_clients_bring(
     built = text_extractor(embedder=TextEmbedder(name="beside", salt="beside"))
     monkeypatch.setattr(Extractors, "of", lambda _self, _spec: built)
     link, other = (web.serve(f"/{name}.png", Answer(200, photo(name))) for name in ("red", "blue"))
-    services.editor.put(Draft("before", image_links=(link,)))
+    services.editor().put(Draft("before", image_links=(link,)))
     services.catalog.register_collection(built.spec)
     services.catalog.maintain("beside")
-    services.editor.put(Draft("after", image_links=(other,)))
+    services.editor().put(Draft("after", image_links=(other,)))
     services.jobs.start(lambda: None)
     finished(services, ImportRequest("shop.csv", data=f"id,image_link\nimported,{link}\n".encode()))
     held = services.catalog.indexed_items(collection="beside")

@@ -111,7 +111,7 @@ def _answer(context: CommandContext, asked: dict[str, Any], options: dict[str, A
         with open_catalog(settings) as catalog:
             _write_sheet(catalog, query, answer, title, options)
     if options["as_json"]:
-        print_json(present.answer(answer, collection=collection))
+        print_json(present.answer(answer, collection=collection, asked=collection))
     else:
         _print_answer(answer)
     return 0

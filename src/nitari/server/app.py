@@ -29,6 +29,8 @@ PICTURE_THREADS = 8
 """Thumbnails in work at a time. Mostly they wait for a disk or a shop; how many decode is bounded by themselves."""
 PICTURES_WAITING = 512
 """A page asks for dozens at once, and they are quick."""
+SNAPSHOT_THREADS = 2
+"""One saves, for minutes maybe; the other lists."""
 SNAPSHOTS_WAITING = 4
 PREPARE_S = 1.0
 """How often to look whether an alias names a collection that is not open yet."""
@@ -64,7 +66,7 @@ def create_app(services: Services, config: ServerConfig) -> FastAPI:
         work=WorkQueue(threads=config.workers, waiting=config.queue),
         pictures=WorkQueue(threads=PICTURE_THREADS, waiting=PICTURES_WAITING),
         edits=WorkQueue(threads=max(1, config.workers // 2), waiting=config.queue),
-        slow=WorkQueue(threads=1, waiting=SNAPSHOTS_WAITING),
+        slow=WorkQueue(threads=SNAPSHOT_THREADS, waiting=SNAPSHOTS_WAITING),
         room=Room(BODIES * config.max_body_bytes),
         metrics=Metrics(version=__version__),
         access=Access(token=config.token, open_search=config.open_search),

@@ -21,7 +21,7 @@ class Api:
         config: How the server behaves.
         work: Where everything runs that takes time.
         pictures: Where thumbnails are made: an original that has to be fetched anew must not hold up queries.
-        slow: Where snapshots are saved: one at a time, for minutes.
+        slow: Where snapshots are saved, for minutes, and listed: their place may be far away.
         edits: Where edits run, so that however many embed their photos, queries have their own threads.
         room: For bodies of requests.
         metrics: What is counted.

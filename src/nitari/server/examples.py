@@ -7,7 +7,7 @@ from typing import Any
 Example = dict[str, Any]
 
 REGION: Example = {"box": [0.2, 0.1, 0.8, 0.9], "label": "product", "score": 0.94}
-PHOTO = "/v1/collections/fashion-baseline/photos/24-mb01?link=images%2F24-mb01.jpg"
+PHOTO = "/v1/collections/default/photos/24-mb01?link=images%2F24-mb01.jpg"
 ATTRIBUTES: Example = {"gender": "female", "price": 34.0, "color": ["navy", "white"]}
 TIMING: Example = {"decode": 4.1, "regions": 21.7, "embed": 13.9, "search": 0.6, "total": 40.4}
 FACET: Example = {
@@ -81,8 +81,7 @@ ITEM: Example = {
     "images": [
         {
             "link": "https://shop.example/photos/24-mb01.jpg",
-            "photo": "/v1/collections/fashion-baseline/photos/24-mb01"
-            "?link=https%3A%2F%2Fshop.example%2Fphotos%2F24-mb01.jpg",
+            "photo": "/v1/collections/default/photos/24-mb01?link=https%3A%2F%2Fshop.example%2Fphotos%2F24-mb01.jpg",
             "width": 800,
             "height": 1000,
             "regions": [REGION],
@@ -148,7 +147,7 @@ STATS: Example = {
 }
 QUERY_PHOTO: Example = {
     "photo_id": "q3uO0nq1Rk2mN7vFhWcT5g",
-    "photo": "/v1/collections/fashion-baseline/query-photos/q3uO0nq1Rk2mN7vFhWcT5g",
+    "photo": "/v1/collections/default/query-photos/q3uO0nq1Rk2mN7vFhWcT5g",
     "expires_at": "2026-12-24T09:30:00Z",
 }
 JOB: Example = {

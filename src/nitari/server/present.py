@@ -43,11 +43,17 @@ def encode(document: object) -> bytes:
     return to_json(document)
 
 
-def answer(found: Answer, *, collection: str) -> Wire:
-    """``AnswerModel``."""
+def answer(found: Answer, *, collection: str, asked: str) -> Wire:
+    """``AnswerModel``.
+
+    Args:
+        found: The answer.
+        collection: What was searched.
+        asked: What the client called it: its pictures are found under that name, whatever it leads to by then.
+    """
     return {
         "collection": collection,
-        "hits": [_hit(hit, collection) for hit in found.hits],
+        "hits": [_hit(hit, asked) for hit in found.hits],
         "more": found.more,
         "total": found.total,
         "facets": facets(found.facets),

@@ -50,11 +50,12 @@ _STATUS_OF_CODE = {
     "job-state": HTTPStatus.CONFLICT,
     "feed-gone": HTTPStatus.CONFLICT,
     "too-many-jobs": HTTPStatus.SERVICE_UNAVAILABLE,
+    "snapshot-busy": HTTPStatus.CONFLICT,
+    "snapshot-race": HTTPStatus.CONFLICT,
+    "snapshot-foreign": HTTPStatus.CONFLICT,
 }
 # Where Python's names are older than RFC 9110, or differ from one version of Python to the next.
 _TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
-# Whose messages are for the operator: they may name folders, hosts and files of the server.
-_OURS = (ConfigurationError, StateError, DependencyError)
 
 
 class RequestError(UsageError):
@@ -96,7 +97,7 @@ def status_of(error: NitariError) -> HTTPStatus:
     """The status that says whose fault ``error`` is."""
     if isinstance(error, RequestError):
         return error.status
-    if isinstance(error, UsageError) and error.code in _STATUS_OF_CODE:
+    if isinstance(error, UsageError | StateError) and error.code in _STATUS_OF_CODE:
         return _STATUS_OF_CODE[error.code]
     return next(status for kind, status in _STATUS if isinstance(error, kind))
 
@@ -104,7 +105,8 @@ def status_of(error: NitariError) -> HTTPStatus:
 def describe(error: NitariError) -> Problem:
     """An error as clients see it. What only the operator may see is logged instead, under a number that both have."""
     status = status_of(error)
-    if isinstance(error, _OURS) or (status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, BusyError)):
+    # What is not the client's is for the operator: it may name folders, hosts and files of the server.
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, BusyError):
         return _concealed(error, status, error.code)
     errors = list(error.errors) if isinstance(error, RequestError) else []
     if isinstance(error, FilterError):

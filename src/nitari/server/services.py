@@ -156,7 +156,7 @@ class Services:
     Args:
         searchers: Answer queries, a collection each.
         catalog: Items and counts.
-        editor: Puts and deletes items.
+        editor: What puts and deletes items now; to be asked for each edit.
         jobs: Imports in the background.
         pictures: Thumbnails.
         query_photos: Query photos kept on request.
@@ -166,7 +166,7 @@ class Services:
 
     searchers: Searchers
     catalog: Catalog
-    editor: Editor
+    editor: Callable[[], Editor]
     jobs: Jobs
     pictures: Pictures
     query_photos: QueryPhotos

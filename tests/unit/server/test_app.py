@@ -57,7 +57,7 @@ def test_search_by_photo_three_ways(served: Application) -> None:
     assert all(answer["hits"] == answers[0]["hits"] for answer in answers)
     best = answers[0]["hits"][0]
     assert best["item_id"] == "i2"
-    assert best["thumbnail"] == "/v1/collections/card/photos/i2?link=images%2F2.jpg"
+    assert best["thumbnail"] == "/v1/collections/default/photos/i2?link=images%2F2.jpg"
     assert "total;dur=" in asked[0].headers["server-timing"]
 
 
@@ -142,7 +142,7 @@ def test_batch_has_a_status_for_each(served: Application) -> None:
     done = answered(served.ask("POST", f"{ROOT}/items:batch", json={"operations": operations}), schemas.BatchModel)
     assert [result["status"] for result in done["results"]] == [201, 422, 400, 200, 404]
     assert done["failed"] == 3
-    assert served.services.searcher.stats().seq == done["seq"]
+    assert served.services.searchers.current.stats().seq == done["seq"]
 
 
 def test_pictures(served: Application) -> None:
@@ -245,7 +245,7 @@ def test_what_is_ours_is_not_told(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(type(served.services.searcher), "search", fail)
+    monkeypatch.setattr(type(served.services.searchers.current), "search", fail)
     response = served.ask("POST", f"{ROOT}/search", json={"item_id": "i1"})
     problem = refused(response, status)
     assert not {"secret", "10.0.0.7"} & set(response.text.replace("/", " ").split())

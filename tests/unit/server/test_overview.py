@@ -78,4 +78,5 @@ def test_looks_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_operators_know_best() -> None:
     """What is set is not second-guessed."""
-    assert Overview(Counting(), facets=["x"]).look()[2] == ("x",)
+    searcher = Counting()
+    assert Overview(searcher, facets=["x"]).look()[2] == ("x",)

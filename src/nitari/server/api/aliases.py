@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
 from nitari.catalog.base import Alias
+from nitari.errors import NitariError
 from nitari.server import examples, openapi, present, requests
 from nitari.server.api.common import json_response, take
 from nitari.server.body import JSON, Body
 from nitari.server.context import Api
 from nitari.server.schemas import AliasBody, AliasesModel, AliasModel
+
+log = logging.getLogger(__name__)
 
 AliasName = Annotated[str, Path(description="The alias.", min_length=1, max_length=64, examples=["default"])]
 _ALIAS = "/{alias:plain}"
@@ -23,13 +27,19 @@ def router(api: Api) -> APIRouter:
     catalog, searchers = api.services.catalog, api.services.searchers
 
     def shown(alias: Alias) -> present.Wire:
-        return present.alias(alias, serving=alias.collection in searchers.names)
+        return present.alias(alias, serving=searchers.serves(alias))
 
     def listed() -> bytes:
         return present.encode({"aliases": [shown(alias) for alias in catalog.aliases()]})
 
     def switched(alias: Alias) -> bytes:
-        searchers.prepare()
+        """Follow at once; what is not open yet is opened first."""
+        try:
+            searchers.refresh()
+            if not searchers.serves(alias):
+                searchers.prepare(again=True)
+        except NitariError:  # the switch is durable; the follower tries again within moments
+            log.exception("the aliases could not be read after a switch")
         return present.encode(shown(alias))
 
     def point(name: str, body: Body) -> bytes:

@@ -41,44 +41,47 @@ def router(api: Api) -> APIRouter:
     services = api.services
     editor, catalog, searchers = services.editor, services.catalog, services.searchers
 
-    def seen(edit: Callable[[], _T]) -> _T:
+    def seen(c: str, edit: Callable[[], _T]) -> _T:
         """Carry out an edit, and see to it that this server's next answer shows it."""
         done = edit()
         try:
             searchers.refresh()
+            asked = searchers.named(c)
+            if asked is not searchers.current:
+                asked.refresh()
         except NitariError:  # the edit is durable; the follower tries again within moments
             log.exception("the change log could not be read after an edit")
         return done
 
-    def stored(item_id: str, name: str) -> bytes:
+    def stored(c: str, item_id: str) -> bytes:
         found = catalog.get(item_id)
         if found is None:
             raise _absent(item_id)
-        return present.encode(present.item(found, collection=name))
+        return present.encode(present.item(found, collection=c))
 
-    def few(searcher: Searcher, limit: int) -> bytes:
+    def few(c: str, searcher: Searcher, limit: int) -> bytes:
         # One that was deleted a moment ago is left out.
         found = filter(None, map(catalog.get, searcher.sample(limit)))
-        return present.encode({"items": [present.item(one, collection=searcher.collection) for one in found]})
+        return present.encode({"items": [present.item(one, collection=c) for one in found]})
 
-    def put(item_id: str, body: Body) -> Response:
+    def put(c: str, item_id: str, body: Body) -> Response:
         draft = requests.draft_of(item_id, body)
-        edited = seen(lambda: editor.put(draft))
+        edited = seen(c, lambda: editor().put(draft))
         api.metrics.edit(edited.result)
         if edited.result == "rejected":
             return problems.render(_rejected(edited))
         return json_response(present.encode(present.edit(edited)), status=present.edit_status(edited))
 
-    def delete(item_id: str) -> Response:
-        edited = seen(lambda: editor.delete(item_id))
+    def delete(c: str, item_id: str) -> Response:
+        edited = seen(c, lambda: editor().delete(item_id))
         api.metrics.edit(edited.result)
         if edited.result == "absent":
             raise _absent(item_id)
         return json_response(present.encode(present.edit(edited)))
 
-    def batch(body: Body) -> Response:
+    def batch(c: str, body: Body) -> Response:
         operations = requests.operations_of(requests.parse_json(body.data, BatchBody))
-        results = seen(lambda: editor.apply(operations))
+        results = seen(c, lambda: editor().apply(operations))
         for edited in results:
             api.metrics.edit(edited.result)
         seq = max((edited.seq for edited in results), default=0) or catalog.seq()
@@ -93,7 +96,7 @@ def router(api: Api) -> APIRouter:
     )
     async def sample_items(c: Collection, limit: Limit = 12) -> Response:
         """Spread evenly over the catalog, each of another group; the same ones until the catalog changes."""
-        return json_response(await api.work.run(few, api.searcher(c), limit))
+        return json_response(await api.work.run(few, c, api.searcher(c), limit))
 
     @routes.post(
         "/items:batch",
@@ -106,7 +109,7 @@ def router(api: Api) -> APIRouter:
     )
     async def edit_items(c: Collection, request: Request) -> Response:
         api.searcher(c)
-        return await api.edits.run(batch, await take(api, request, (JSON,)))
+        return await api.edits.run(batch, c, await take(api, request, (JSON,)))
 
     @routes.get(
         ITEM,
@@ -117,7 +120,8 @@ def router(api: Api) -> APIRouter:
     )
     async def get_item(c: Collection, item_id: ItemId) -> Response:
         """With its photos, what was found on them, and the paths of their pictures."""
-        return json_response(await api.work.run(stored, item_id, api.searcher(c).collection))
+        api.searcher(c)
+        return json_response(await api.work.run(stored, c, item_id))
 
     @routes.put(
         ITEM,
@@ -147,7 +151,7 @@ def router(api: Api) -> APIRouter:
     )
     async def put_item(c: Collection, item_id: ItemId, request: Request) -> Response:
         api.searcher(c)
-        return await api.edits.run(put, item_id, await take(api, request, (JSON, FORM)))
+        return await api.edits.run(put, c, item_id, await take(api, request, (JSON, FORM)))
 
     @routes.delete(
         ITEM,
@@ -159,7 +163,7 @@ def router(api: Api) -> APIRouter:
     )
     async def delete_item(c: Collection, item_id: ItemId) -> Response:
         api.searcher(c)
-        return await api.edits.run(delete, item_id)
+        return await api.edits.run(delete, c, item_id)
 
     return routes
 

@@ -79,9 +79,9 @@ def router(api: Api) -> APIRouter:
         ),
     )
     async def keep_query_photo(c: Collection, request: Request) -> Response:
-        collection = api.searcher(c).collection
+        api.searcher(c)
         kept = await api.work.run(keep, await take(api, request, (IMAGES, BINARY, FORM)))
-        path = present.query_photo_path(collection, kept.photo_id)
+        path = present.query_photo_path(c, kept.photo_id)
         body = present.encode({"photo_id": kept.photo_id, "photo": path, "expires_at": kept.expires_at})
         return json_response(body, status=201, headers={"Location": path})
 

@@ -40,13 +40,13 @@ def router(api: Api) -> APIRouter:
     routes = APIRouter(prefix=f"/v1/collections/{COLLECTION}", tags=["search"], route_class=DirectRoute)
     photos, metrics = api.services.query_photos, api.metrics
 
-    def told(searcher: Searcher, answer: Answer) -> tuple[bytes, str]:
+    def told(c: str, searcher: Searcher, answer: Answer) -> tuple[bytes, str]:
         metrics.stages(answer.timing_ms)
-        document = present.answer(answer, collection=searcher.collection)
+        document = present.answer(answer, collection=searcher.collection, asked=c)
         return present.encode(document), present.server_timing(answer.timing_ms)
 
-    def answered(searcher: Searcher, body: Body, options: str | None) -> tuple[bytes, str]:
-        return told(searcher, searcher.search(requests.search_query(body, options, photos)))
+    def answered(c: str, searcher: Searcher, body: Body, options: str | None) -> tuple[bytes, str]:
+        return told(c, searcher, searcher.search(requests.search_query(body, options, photos)))
 
     def detected(searcher: Searcher, body: Body) -> tuple[bytes, str]:
         photo, url = requests.detect_source(body, photos)
@@ -54,8 +54,8 @@ def router(api: Api) -> APIRouter:
         metrics.stages(detection.timing_ms)
         return present.encode(present.detection(detection)), present.server_timing(detection.timing_ms)
 
-    def recommended(searcher: Searcher, body: Body) -> tuple[bytes, str]:
-        return told(searcher, searcher.search(requests.recommend_query(body.data)))
+    def recommended(c: str, searcher: Searcher, body: Body) -> tuple[bytes, str]:
+        return told(c, searcher, searcher.search(requests.recommend_query(body.data)))
 
     def counted(searcher: Searcher, body: Body) -> bytes:
         asked = requests.parse_json(body.data, FacetsBody)
@@ -93,7 +93,7 @@ def router(api: Api) -> APIRouter:
     async def search(c: Collection, request: Request, options: Options = None) -> Response:
         searcher = api.searcher(c)  # for all of this request, whatever an alias names by its end
         body = await take(api, request, PHOTO_KINDS)
-        return json_response(*await api.work.run(answered, searcher, body, options))
+        return json_response(*await api.work.run(answered, c, searcher, body, options))
 
     @routes.post(
         "/detect",
@@ -125,7 +125,7 @@ def router(api: Api) -> APIRouter:
     async def recommend(c: Collection, request: Request) -> Response:
         searcher = api.searcher(c)
         body = await take(api, request, (JSON,))
-        return json_response(*await api.work.run(recommended, searcher, body))
+        return json_response(*await api.work.run(recommended, c, searcher, body))
 
     @routes.post(
         "/facets",

@@ -33,7 +33,10 @@ class Searcher:
 
 def application(searcher: Searcher) -> FastAPI:
     """The health routes over a searcher, with one job that runs."""
-    services = SimpleNamespace(searcher=searcher, jobs=SimpleNamespace(list=lambda: [SimpleNamespace(state="running")]))
+    searchers = SimpleNamespace(current=searcher)
+    services = SimpleNamespace(
+        searchers=searchers, jobs=SimpleNamespace(list=lambda: [SimpleNamespace(state="running")])
+    )
     api = SimpleNamespace(
         services=services,
         metrics=Metrics(version="1"),
