@@ -16,7 +16,15 @@ ROOT = Path(nitari.__file__).parent
 HEAVY = ("onnxruntime", "onnx", "faiss", "ngtpy", "sqlalchemy", "fastapi", "PIL", "httpx", "pydantic", "rich")
 CPU_BUDGET_S = 0.2
 
-LEAVES = {"nitari", "nitari.types", "nitari.errors", "nitari.keymap", "nitari.changes", "nitari.disk"}
+LEAVES = {
+    "nitari",
+    "nitari.types",
+    "nitari.errors",
+    "nitari.keymap",
+    "nitari.changes",
+    "nitari.disk",
+    "nitari.documents",
+}
 STAGES = ("catalog", "images", "regions", "embeddings", "index")
 BASES = {f"nitari.{stage}.base" for stage in STAGES}
 
@@ -28,6 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "keymap": set(),
     "changes": set(),
     "disk": set(),
+    "documents": set(),
     "settings": set(),
     "catalog": set(),
     "images": {"nitari.raster"},

@@ -1,17 +1,16 @@
-"""Files of ours that say what they are: canonical JSON with a magic, a format version and a checksum of itself.
+"""Seals: checked documents (``documents.py``) in a folder of data files, which name each with size and SHA-256.
 
-A seal is such a file in a folder of data files; it names each with size and SHA-256. So any changed byte, in the data
-or in the seal, is seen before a byte of the data is used.
+So any changed byte, in the data or in the seal, is seen before a byte of the data is used.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from nitari.documents import decode_document, encode_document
 from nitari.errors import StateError
 
 SEAL_NAME = "index.json"
@@ -25,7 +24,7 @@ _DIGEST_BYTES = 16
 
 def write_document(path: Path, magic: str, version: int, body: Mapping[str, Any]) -> None:
     """Write ``body`` (JSON values) as a checked document."""
-    path.write_bytes(_canonical(magic, version, body))
+    path.write_bytes(encode_document(magic, version, body))
 
 
 def read_document(path: Path, magic: str, version: int) -> dict[str, Any]:
@@ -35,22 +34,17 @@ def read_document(path: Path, magic: str, version: int) -> dict[str, Any]:
         StateError: where the file is missing, damaged, something else, or of a version other than ``version``.
     """
     try:
-        raw = path.read_bytes()
-        parsed = json.loads(raw)
-        body = parsed["body"]
-        found = (parsed["magic"], parsed["version"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as exc:
+        document = decode_document(path.read_bytes())
+    except (OSError, ValueError) as exc:
         raise StateError(f"{path} cannot be read: {exc}", remedy=_REBUILD, code="index-damaged") from exc
-    # Re-writing what was read must give the same bytes: catches changes that parse to the same values, too.
-    if not isinstance(body, dict) or raw != _canonical(*found, body):
-        raise StateError(f"{path} is damaged: its checksum does not fit", remedy=_REBUILD, code="index-damaged")
+    found = (document.magic, document.version)
     if found != (magic, version):
         raise StateError(
             f"{path} is {found[0]} version {found[1]}, expected {magic} version {version}",
             remedy=_REBUILD,
             code="index-version",
         )
-    return body
+    return document.body
 
 
 def describe_file(path: Path) -> dict[str, Any]:
@@ -173,10 +167,3 @@ def check_seal(folder: Path, *, engine: str, version: int, dim: int) -> dict[str
 
 def _block_digest(block: bytes) -> str:
     return hashlib.blake2b(block, digest_size=_DIGEST_BYTES).hexdigest()
-
-
-def _canonical(magic: object, version: object, body: Mapping[str, Any]) -> bytes:
-    """The one way to write these values, with their checksum."""
-    plain = {"magic": magic, "version": version, "body": body}
-    checksum = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
-    return (json.dumps({**plain, "checksum": checksum}, sort_keys=True, indent=1) + "\n").encode()

@@ -1,13 +1,11 @@
 """Manifests: what a snapshot is, in a small checked document; the list of its files lies in chunks.
 
-A manifest is canonical JSON with a magic, a format version and a checksum of itself, so that any changed byte is seen
-before anything it says is believed. The list of files is one line of JSON for each, in chunks as any file: of a home
-with a million photos only what changed of it travels, and listing snapshots reads none of it.
+A manifest is a checked document (``documents.py``). The list of files is one line of JSON for each, in chunks as any
+file: of a home with a million photos only what changed of it travels, and listing snapshots reads none of it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -15,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from nitari.documents import decode_document, encode_document
 from nitari.errors import StateError
 from nitari.snapshots.catalog_file import CatalogFacts
 from nitari.snapshots.chunks import CHUNK_BYTES, Chunk
@@ -111,7 +110,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
     body["at"] = _written(manifest.at)
     body["catalog"]["oldest_at"] = _written(manifest.catalog.oldest_at)
     body["listing"] = [_plain(chunk) for chunk in manifest.listing]
-    return _canonical(MAGIC, FORMAT, body)
+    return encode_document(MAGIC, FORMAT, body)
 
 
 def decode_manifest(raw: bytes, *, number: int) -> Manifest:
@@ -121,17 +120,15 @@ def decode_manifest(raw: bytes, *, number: int) -> Manifest:
         StateError: ``snapshot-damaged``, or ``snapshot-newer`` for one that a later version wrote.
     """
     try:
-        parsed = json.loads(raw)
-        body, found = parsed["body"], (parsed["magic"], parsed["version"])
-        if raw != _canonical(*found, body):
-            raise ValueError("its checksum does not fit")
-        if found[0] != MAGIC or body["number"] != number:
-            raise ValueError(f"it is {found[0]} number {body['number']}")
-    except (ValueError, KeyError, TypeError, RecursionError) as exc:
+        document = decode_document(raw)
+        body = document.body
+        if document.magic != MAGIC or body["number"] != number:
+            raise ValueError(f"it is {document.magic} number {body['number']}")
+    except (ValueError, KeyError) as exc:
         raise _damaged(number, exc) from exc
-    if found[1] != FORMAT:
+    if document.version != FORMAT:
         raise StateError(
-            f"snapshot {number} has format {found[1]}, this Nitari knows format {FORMAT}",
+            f"snapshot {number} has format {document.version}, this Nitari knows format {FORMAT}",
             remedy="pip install --upgrade nitari",
             code="snapshot-newer",
         )
@@ -204,10 +201,3 @@ def _damaged(number: int, reason: object) -> StateError:
         remedy="`nitari snapshot list URL` shows the others; restore one of them with --snapshot",
         code="snapshot-damaged",
     )
-
-
-def _canonical(magic: object, version: object, body: object) -> bytes:
-    """The one way to write these values, with their checksum."""
-    plain = {"magic": magic, "version": version, "body": body}
-    checksum = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
-    return (json.dumps({**plain, "checksum": checksum}, sort_keys=True, indent=1) + "\n").encode()
