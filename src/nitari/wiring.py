@@ -82,7 +82,11 @@ def open_snapshots(settings: Settings, url: str | None = None) -> Snapshots:
 
     url = url or settings.snapshots.url
     if url is None:
-        raise UsageError("no place for snapshots is given", remedy="give a URL, or set snapshots.url in nitari.toml")
+        raise UsageError(
+            "no place for snapshots is given",
+            remedy="give a URL, or set snapshots.url in nitari.toml",
+            code="snapshots-unset",
+        )
     return Snapshots(
         repository=Repository(Storage.open(url)),
         home=Home(settings.home, settings.models.cards),

@@ -29,6 +29,7 @@ from nitari.search.searcher import Searcher
 from nitari.search.searchers import Searchers
 from nitari.server.app import create_app
 from nitari.server.services import KeptPhoto, KnownSnapshot, Picture, SavedSnapshot, ServerConfig, Services
+from support.beside import extractor_of
 from support.catalogs import COLLECTION, DIM, FEED, photo, put
 from support.extraction import PRODUCT, text_extractor
 from support.galleries import open_gallery
@@ -173,7 +174,7 @@ def application(folder: Path, *, facets: Sequence[str] = (), items: int = 6) -> 
 
     def open_other(name: str) -> Searcher:
         other = Gallery.open(catalog=SqlCatalog.open(folder / FILE_NAME), index=ExactIndex(DIM), collection=name)
-        return Searcher(gallery=other, extractor=lambda: extractor, source=Web())
+        return Searcher(gallery=other, extractor=lambda: extractor_of(name), source=Web())
 
     searchers = Searchers(catalog=catalog, first=searcher, open=open_other)
     with Jobs(folder=folder / "jobs", run=run) as jobs, closing(searchers):

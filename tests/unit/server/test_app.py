@@ -79,6 +79,21 @@ def test_search_by_json(served: Application) -> None:
     assert {"i1", "i2"}.isdisjoint(hit["item_id"] for hit in answered(liked, schemas.AnswerModel)["hits"])
 
 
+def test_search_is_explained_on_request(served: Application) -> None:
+    """Beside the answer stands what was done for it; unasked, nothing does."""
+    asked = {"vector": [1.0] * 16, "k": 2, "filter": {"gender": "female"}}
+    plain = answered(served.ask("POST", f"{ROOT}/search", json=asked), schemas.AnswerModel)
+    assert (plain["plan"], plain["collection"]) == (None, "card")
+    told = answered(served.ask("POST", f"{ROOT}/search", json={**asked, "explain": True}), schemas.AnswerModel)
+    assert told["hits"] == plain["hits"]
+    (step,) = told["plan"]
+    assert (step["rows"], step["allowed"], bool(step["reason"])) == (6, 3, True)
+    liked = {"liked": ["i1"], "explain": True}
+    assert answered(served.ask("POST", f"{ROOT}/recommend", json=liked), schemas.AnswerModel)["plan"]
+    photo = served.ask("POST", f"{ROOT}/search", files={"photo": b"d2"}, data={"options": '{"explain": true}'})
+    assert answered(photo, schemas.AnswerModel)["plan"]
+
+
 def test_detect_and_facets(served: Application) -> None:
     """Products on a photo, and counts under a filter."""
     found = answered(served.ask("POST", f"{ROOT}/detect", content=b"d2", headers=JPEG), schemas.DetectionModel)
