@@ -11,13 +11,14 @@ import pytest
 from PIL import Image
 
 from nitari import wiring
-from nitari.errors import NotFoundError
+from nitari.errors import NotFoundError, UsageError
 from nitari.ingest.edit import Draft
 from nitari.ingest.job_files import Job
 from nitari.ingest.jobs import ImportRequest
 from nitari.recipes import Extractors
 from nitari.server.services import Services
 from nitari.settings import load_settings
+from nitari.snapshots.manifest import object_name
 from support.extraction import TextEmbedder, text_extractor
 from support.web import Answer, Web, running_web
 
@@ -124,6 +125,46 @@ def test_what_is_built_beside_gets_what_clients_bring(
     held = services.catalog.indexed_items(collection="beside")
     assert [item.item_id for item in held] == ["after", "imported"]
     assert [lacking.item_id for lacking in services.catalog.lacking("beside")] == ["before"]
+
+
+def test_what_clients_bring_follows_the_alias(services: Services, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Edits and imports go on when the collection that the server started with is gone."""
+    built = text_extractor(embedder=TextEmbedder(name="beside", salt="beside"))
+    monkeypatch.setattr(wiring, "open_extractor", lambda _settings, _collection: built)
+    link, other = (web.serve(f"/{name}.png", Answer(200, photo(name))) for name in ("red", "blue"))
+    services.editor().put(Draft("before", image_links=(link,)))
+    services.catalog.register_collection(built.spec)
+    services.catalog.point("default", "beside")
+    services.searchers.prepare()
+    assert services.searchers.current.collection == "beside"
+    services.catalog.drop_collection("card")
+    assert services.editor().put(Draft("after", image_links=(other,))).result == "created"
+    services.jobs.start(lambda: None)
+    finished(services, ImportRequest("shop.csv", data=f"id,image_link\nimported,{link}\n".encode()))
+    services.searchers.refresh()
+    assert services.searchers.current.stats().items == 2
+    held = services.catalog.indexed_items(collection="beside")
+    assert [item.item_id for item in held] == ["after", "imported"]
+
+
+def test_snapshots_of_the_home(services: Services, tmp_path: Path) -> None:
+    """Where the settings say; without a place, whoever asks is told how to name one."""
+    for ask in (services.snapshots.url, services.snapshots.list, services.snapshots.save):
+        with pytest.raises(UsageError, match=r"no place for snapshots") as error:
+            ask()
+        assert error.value.code == "snapshots-unset"
+    url = (tmp_path / "snapshots").as_uri()
+    settings = load_settings(home=tmp_path / "other", snapshots={"url": url})
+    with wiring.open_services(settings) as opened:
+        assert list(opened.snapshots.list()) == []
+        saved = opened.snapshots.save()
+        (listed,) = opened.snapshots.list()
+        assert (saved.number, saved.size) == (listed.number, listed.size) == (1, listed.size)
+        assert saved.sent > 0
+        (tmp_path / "snapshots" / object_name(1)).write_text("{")
+        (damaged,) = opened.snapshots.list()
+        assert (damaged.number, damaged.at) == (1, None)
+        assert damaged.damaged
 
 
 @pytest.mark.parametrize("answer", [Answer(404), Answer(200, b"<html>no feed</html>"), Answer(200, b"")])
