@@ -115,7 +115,8 @@ def wilson_low(hits: int, trials: int) -> float:
     share, squared = hits / trials, _DEVIATIONS**2
     middle = share + squared / (2 * trials)
     spread = _DEVIATIONS * math.sqrt(share * (1 - share) / trials + squared / (4 * trials**2))
-    return max(0.0, (middle - spread) / (1 + squared / trials))
+    # Middle and spread are the same for a share of 0, but for the last bit.
+    return min(share, max(0.0, (middle - spread) / (1 + squared / trials)))
 
 
 def _compare(part: SealedPart, vector: FloatArray) -> tuple[int, int]:

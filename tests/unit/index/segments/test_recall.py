@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nitari.index.segments.recall import RecallWatch, wilson_low
 
 
+@example(hits=0, more=11)
 @given(hits=st.integers(0, 500), more=st.integers(0, 500))
 def test_the_lower_end_is_below_the_share(hits: int, more: int) -> None:
     """And comes nearer to it with more trials."""
