@@ -19,7 +19,7 @@ from nitari.snapshots.manifest import Manifest
 from support.snapshots import content_at, content_of, edit_to, seq_of, snapshots_of
 
 TESTS = Path(__file__).parent.parent
-KILLS = 8
+KILLS = 5
 
 # Edits and saves in turn, until it is killed; says what is acknowledged.
 DRIVER = """

@@ -39,7 +39,7 @@ for seq in range(int(sys.argv[2]), 100_000):
     time.sleep(0.002)
 """
 
-# Saves, but stops before it publishes until it is told to go on.
+# Saves as often as it is told to, but stops each time before it publishes until it is told to go on.
 PUBLISHER = """
 import sys
 from pathlib import Path
@@ -52,10 +52,11 @@ def ready(self, snapshot):
     sys.stdin.readline()
     publish(self, snapshot)
 Repository.publish = ready
-try:
-    print("published", snapshots_of(Path(sys.argv[1]), sys.argv[2]).save().snapshot.number, flush=True)
-except StateError as exc:
-    print(exc.code, exc.message, flush=True)
+for _ in range(int(sys.argv[3])):
+    try:
+        print("published", snapshots_of(Path(sys.argv[1]), sys.argv[2]).save().snapshot.number, flush=True)
+    except StateError as exc:
+        print(exc.code, exc.message, flush=True)
 """
 
 
@@ -124,11 +125,11 @@ def test_two_publishers_race(tmp_path: Path, s3: Mapping[str, str]) -> None:
     """Two that publish at the same moment: each time one wins, the other says so, and the store is whole."""
     url = f"s3://{BUCKET}/raced"
     home = edit_to(tmp_path / "home", 20)
-    for number in (1, 2):
-        with (
-            running(s3, PUBLISHER, str(home), url) as (in_one, out_one),
-            running(s3, PUBLISHER, str(home), url) as (in_two, out_two),
-        ):
+    with (
+        running(s3, PUBLISHER, str(home), url, "2") as (in_one, out_one),
+        running(s3, PUBLISHER, str(home), url, "2") as (in_two, out_two),
+    ):
+        for number in (1, 2):
             assert [out_one.readline(), out_two.readline()] == ["ready\n", "ready\n"]
             for stream in (in_one, in_two):
                 stream.write("\n")
@@ -146,7 +147,7 @@ def test_killed_pruned_and_damaged(tmp_path: Path, s3: Mapping[str, str]) -> Non
     url = f"s3://{BUCKET}/killed"
     home = edit_to(tmp_path / "home", 20)
     digest = upload(home, "shoe", b"photo" * 100)
-    with running(s3, PUBLISHER, str(home), url) as (_, output):
+    with running(s3, PUBLISHER, str(home), url, "1") as (_, output):
         assert output.readline() == "ready\n"
     assert nitari(home, "list", url)["snapshots"] == []
     assert "a save is at work" in nitari(home, "prune", url, code=7)
