@@ -18,6 +18,8 @@ export type Hit = Schemas["HitModel"];
 export type Item = Schemas["ItemModel"];
 export type Job = Schemas["JobModel"];
 export type Edit = Schemas["EditModel"];
+export type Alias = Schemas["AliasModel"];
+export type Snapshot = Schemas["SnapshotModel"];
 export type Operation = Schemas["BatchBody"]["operations"][number];
 
 /** An image file. */
@@ -201,7 +203,27 @@ export function createClient({ baseUrl, token, collection = "default", ...transp
     /** Stop a job; what it has committed stays. */
     cancelJob: (job_id: string) => take(http.POST("/v1/jobs/{job_id}:cancel", { params: { path: { job_id } } })),
 
-    /** Names of all collections. */
+    /** All aliases: the collection that each names, and the one before. */
+    aliases: async (): Promise<Alias[]> => (await take(http.GET("/v1/aliases"))).aliases,
+
+    /**
+     * Let an alias name a collection. Where the answer's `serving` is true, every search that begins now is answered
+     * from there.
+     */
+    setAlias: (alias: string, collection: string): Promise<Alias> =>
+      take(http.PUT("/v1/aliases/{alias}", { params: { path: { alias } }, body: { collection } })),
+
+    /** Let an alias name what it named before; once more leads forth again. */
+    setAliasBack: (alias: string): Promise<Alias> =>
+      take(http.POST("/v1/aliases/{alias}:back", { params: { path: { alias } } })),
+
+    /** Snapshots of the server's home, oldest first. */
+    snapshots: async (): Promise<Snapshot[]> => (await take(http.GET("/v1/snapshots"))).snapshots,
+
+    /** Save a snapshot; it is published when this resolves, which may take minutes: see `timeoutMs`. */
+    saveSnapshot: () => take(http.POST("/v1/snapshots")),
+
+    /** Names of all collections that the server has open: what an alias names, or named before. */
     collections: async (): Promise<string[]> => (await take(http.GET("/v1/collections"))).collections,
 
     /** This client's collection: what can be asked of it, and the server's limits. */

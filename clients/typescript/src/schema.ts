@@ -92,6 +92,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/aliases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All aliases
+         * @description With what each named before.
+         */
+        get: operations["listAliases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/aliases/{alias}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Let an alias name a collection
+         * @description In one step: a search runs from beginning to end on one collection. What the alias named before is kept open and up to date, for the way back. `default` is what the page and most clients search.
+         */
+        put: operations["setAlias"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/aliases/{alias}:back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let an alias name what it named before
+         * @description Once more leads forth again.
+         */
+        post: operations["setAliasBack"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/collections": {
         parameters: {
             query?: never;
@@ -101,7 +161,7 @@ export interface paths {
         };
         /**
          * All collections
-         * @description One: what this process serves.
+         * @description Those that this process serves: what an alias names, or named before.
          */
         get: operations["listCollections"];
         put?: never;
@@ -428,6 +488,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/snapshots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All snapshots, oldest first
+         * @description At the URL that the server's settings name.
+         */
+        get: operations["listSnapshots"];
+        put?: never;
+        /**
+         * Save a snapshot now
+         * @description While everything goes on; answers when it is published, which may take minutes: only what is new travels. One runs at a time: a second one is told `snapshot-busy`. Where another process published first, this one says `snapshot-race`, and nothing was published; save again.
+         */
+        post: operations["saveSnapshot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/stats": {
         parameters: {
             query?: never;
@@ -453,10 +537,59 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AliasBody
+         * @description What an alias shall name.
+         */
+        AliasBody: {
+            /**
+             * Collection
+             * @example fashion-baseline
+             */
+            collection: string;
+        };
+        /**
+         * AliasModel
+         * @description A name that clients use, and the collection that it leads to.
+         */
+        AliasModel: {
+            /** Alias */
+            alias: string;
+            /** Collection */
+            collection: string;
+            /**
+             * Previous
+             * @description Where one step back leads.
+             */
+            previous: string | null;
+            /**
+             * Serving
+             * @description Whether this server's answers come from it already; else within moments.
+             */
+            serving: boolean;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+        };
+        /**
+         * AliasesModel
+         * @description All aliases, by name.
+         */
+        AliasesModel: {
+            /** Aliases */
+            aliases: components["schemas"]["AliasModel"][];
+        };
+        /**
          * AnswerModel
          * @description Hits, best first.
          */
         AnswerModel: {
+            /**
+             * Collection
+             * @description What was searched: of one answer, everything comes from it.
+             */
+            collection: string;
             /** Facets */
             facets: components["schemas"]["FacetModel"][];
             /** Hits */
@@ -466,6 +599,11 @@ export interface components {
              * @description Whether a larger `offset` would bring further hits.
              */
             more: boolean;
+            /**
+             * Plan
+             * @description How the index was searched; null unless `explain` asked for it.
+             */
+            plan: components["schemas"]["StepModel"][] | null;
             /**
              * Query Box
              * @description The box that was searched with; null without a photo.
@@ -1144,6 +1282,12 @@ export interface components {
          */
         Ranking: {
             /**
+             * Explain
+             * @description Whether the answer says how the index was searched (`plan`).
+             * @default false
+             */
+            explain?: boolean;
+            /**
              * Facet Limit
              * @description Most values of each facet.
              * @default 20
@@ -1231,6 +1375,12 @@ export interface components {
              * @default []
              */
             disliked?: string[];
+            /**
+             * Explain
+             * @description Whether the answer says how the index was searched (`plan`).
+             * @default false
+             */
+            explain?: boolean;
             /**
              * Facet Limit
              * @description Most values of each facet.
@@ -1339,6 +1489,26 @@ export interface components {
             remedy: string;
         };
         /**
+         * SavedModel
+         * @description A snapshot that was saved just now.
+         */
+        SavedModel: {
+            /** Number */
+            number: number;
+            /**
+             * Sent
+             * @description Of what had to travel, bytes.
+             */
+            sent: number;
+            /** Seq */
+            seq: number;
+            /**
+             * Size
+             * @description Of everything in it, bytes.
+             */
+            size: number;
+        };
+        /**
          * SearchBody
          * @description A search without an uploaded photo: exactly one of `url`, `item_id`, `vector` or `photo_id`.
          * @example {
@@ -1358,6 +1528,12 @@ export interface components {
              * @default []
              */
             disliked?: string[];
+            /**
+             * Explain
+             * @description Whether the answer says how the index was searched (`plan`).
+             * @default false
+             */
+            explain?: boolean;
             /**
              * Facet Limit
              * @description Most values of each facet.
@@ -1467,6 +1643,12 @@ export interface components {
              */
             disliked?: string[];
             /**
+             * Explain
+             * @description Whether the answer says how the index was searched (`plan`).
+             * @default false
+             */
+            explain?: boolean;
+            /**
              * Facet Limit
              * @description Most values of each facet.
              * @default 20
@@ -1567,6 +1749,41 @@ export interface components {
             needed: boolean;
         };
         /**
+         * SnapshotModel
+         * @description A snapshot of the home: catalog, cards, originals that cannot be had again, index.
+         */
+        SnapshotModel: {
+            /** At */
+            at: string | null;
+            /**
+             * Damaged
+             * @description What is wrong with it, where it cannot be read.
+             */
+            damaged: string | null;
+            /** Number */
+            number: number;
+            /**
+             * Seq
+             * @description The catalog change that it holds.
+             */
+            seq: number | null;
+            /**
+             * Size
+             * @description Of everything in it, bytes.
+             */
+            size: number | null;
+        };
+        /**
+         * SnapshotsModel
+         * @description All snapshots, oldest first.
+         */
+        SnapshotsModel: {
+            /** Snapshots */
+            snapshots: components["schemas"]["SnapshotModel"][];
+            /** Url */
+            url: string;
+        };
+        /**
          * StatsModel
          * @description Counts of the catalog and of this process.
          */
@@ -1598,6 +1815,48 @@ export interface components {
              * @description Requests that wait for a thread now.
              */
             waiting: number;
+        };
+        /**
+         * StepModel
+         * @description What one part of the index did for one query vector.
+         */
+        StepModel: {
+            /**
+             * Allowed
+             * @description Rows of those that the filter allows.
+             */
+            allowed: number;
+            /**
+             * Candidates
+             * @description Rows whose true distance was computed.
+             */
+            candidates: number;
+            /**
+             * How
+             * @description All rows compared; those that the filter allows; a kept copy of those; codes, then the best truly compared; a graph; nothing.
+             * @enum {string}
+             */
+            how: "scan" | "gather" | "materialized" | "codes" | "graph" | "empty";
+            /** Ms */
+            ms: number;
+            /**
+             * Part
+             * @description The segment; `live` for what is not sealed yet.
+             * @example live
+             */
+            part: string;
+            /** Probes */
+            probes: number;
+            /**
+             * Reason
+             * @description Why: the costs that were compared.
+             */
+            reason: string;
+            /**
+             * Rows
+             * @description Rows in it that can be found.
+             */
+            rows: number;
         };
     };
     responses: never;
@@ -2623,6 +2882,704 @@ export interface operations {
                      *       "remedy": "",
                      *       "status": 500,
                      *       "title": "Internal Server Error",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAliases: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "aliases": [
+                     *         {
+                     *           "alias": "default",
+                     *           "collection": "fashion-baseline",
+                     *           "previous": "efficientnet-lite0",
+                     *           "serving": true,
+                     *           "since": "2026-11-24T09:30:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AliasesModel"];
+                };
+            };
+            /** @description No token, or a wrong one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "unauthorized",
+                     *       "detail": "the request brings no token",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 401,
+                     *       "title": "Unauthorized",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another site's page asks. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 403,
+                     *       "title": "Forbidden",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is meant for another host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "host",
+                     *       "detail": "the Host header names 'example.org'",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 421,
+                     *       "title": "Misdirected Request",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong tokens. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "too-many-attempts",
+                     *       "detail": "too many wrong tokens came from 192.0.2.1",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 429,
+                     *       "title": "Too Many Requests",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server is at fault. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "internal",
+                     *       "detail": "this server is at fault, not the request (incident 5f0c3a9e1b77)",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 500,
+                     *       "title": "Internal Server Error",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More is asked at a time than the server does. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "busy",
+                     *       "detail": "64 requests wait already",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 503,
+                     *       "title": "Service Unavailable",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setAlias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The alias. */
+                alias: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "collection": "fashion-baseline"
+                 *     }
+                 */
+                "application/json": components["schemas"]["AliasBody"];
+            };
+        };
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "alias": "default",
+                     *       "collection": "fashion-baseline",
+                     *       "previous": "efficientnet-lite0",
+                     *       "serving": true,
+                     *       "since": "2026-11-24T09:30:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AliasModel"];
+                };
+            };
+            /** @description The request cannot be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "usage",
+                     *       "detail": "a query has exactly one of photo, url, item_id, vector; found none",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 400,
+                     *       "title": "Bad Request",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No token, or a wrong one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "unauthorized",
+                     *       "detail": "the request brings no token",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 401,
+                     *       "title": "Unauthorized",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another site's page asks. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 403,
+                     *       "title": "Forbidden",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "not-found",
+                     *       "detail": "item '24-mb99' is not in the catalog",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 404,
+                     *       "title": "Not Found",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "slow-body",
+                     *       "detail": "the body did not arrive within 60 s",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 408,
+                     *       "title": "Request Timeout",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "too-large",
+                     *       "detail": "the body is longer than the 34603008 bytes that are taken here",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 413,
+                     *       "title": "Content Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of another kind. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "content-type",
+                     *       "detail": "the content type is text/plain; expected image/*",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 415,
+                     *       "title": "Unsupported Media Type",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is meant for another host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "host",
+                     *       "detail": "the Host header names 'example.org'",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 421,
+                     *       "title": "Misdirected Request",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field, a photo or the data do not fit. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "image",
+                     *       "detail": "the photo ends after 512 bytes of 20480",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 422,
+                     *       "title": "Unprocessable Content",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong tokens. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "too-many-attempts",
+                     *       "detail": "too many wrong tokens came from 192.0.2.1",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 429,
+                     *       "title": "Too Many Requests",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server is at fault. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "internal",
+                     *       "detail": "this server is at fault, not the request (incident 5f0c3a9e1b77)",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 500,
+                     *       "title": "Internal Server Error",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More is asked at a time than the server does. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "busy",
+                     *       "detail": "64 requests wait already",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 503,
+                     *       "title": "Service Unavailable",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setAliasBack: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The alias. */
+                alias: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "alias": "default",
+                     *       "collection": "fashion-baseline",
+                     *       "previous": "efficientnet-lite0",
+                     *       "serving": true,
+                     *       "since": "2026-11-24T09:30:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AliasModel"];
+                };
+            };
+            /** @description No token, or a wrong one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "unauthorized",
+                     *       "detail": "the request brings no token",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 401,
+                     *       "title": "Unauthorized",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another site's page asks. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 403,
+                     *       "title": "Forbidden",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "not-found",
+                     *       "detail": "item '24-mb99' is not in the catalog",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 404,
+                     *       "title": "Not Found",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is meant for another host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "host",
+                     *       "detail": "the Host header names 'example.org'",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 421,
+                     *       "title": "Misdirected Request",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field, a photo or the data do not fit. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "image",
+                     *       "detail": "the photo ends after 512 bytes of 20480",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 422,
+                     *       "title": "Unprocessable Content",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong tokens. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "too-many-attempts",
+                     *       "detail": "too many wrong tokens came from 192.0.2.1",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 429,
+                     *       "title": "Too Many Requests",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server is at fault. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "internal",
+                     *       "detail": "this server is at fault, not the request (incident 5f0c3a9e1b77)",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 500,
+                     *       "title": "Internal Server Error",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More is asked at a time than the server does. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "busy",
+                     *       "detail": "64 requests wait already",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 503,
+                     *       "title": "Service Unavailable",
                      *       "type": "about:blank"
                      *     }
                      */
@@ -3719,7 +4676,7 @@ export interface operations {
                      *             {
                      *               "height": 1000,
                      *               "link": "https://shop.example/photos/24-mb01.jpg",
-                     *               "photo": "/v1/collections/fashion-baseline/photos/24-mb01?link=https%3A%2F%2Fshop.example%2Fphotos%2F24-mb01.jpg",
+                     *               "photo": "/v1/collections/default/photos/24-mb01?link=https%3A%2F%2Fshop.example%2Fphotos%2F24-mb01.jpg",
                      *               "regions": [
                      *                 {
                      *                   "box": [
@@ -3970,7 +4927,7 @@ export interface operations {
                      *         {
                      *           "height": 1000,
                      *           "link": "https://shop.example/photos/24-mb01.jpg",
-                     *           "photo": "/v1/collections/fashion-baseline/photos/24-mb01?link=https%3A%2F%2Fshop.example%2Fphotos%2F24-mb01.jpg",
+                     *           "photo": "/v1/collections/default/photos/24-mb01?link=https%3A%2F%2Fshop.example%2Fphotos%2F24-mb01.jpg",
                      *           "regions": [
                      *             {
                      *               "box": [
@@ -5379,7 +6336,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "expires_at": "2026-12-24T09:30:00Z",
-                     *       "photo": "/v1/collections/fashion-baseline/query-photos/q3uO0nq1Rk2mN7vFhWcT5g",
+                     *       "photo": "/v1/collections/default/query-photos/q3uO0nq1Rk2mN7vFhWcT5g",
                      *       "photo_id": "q3uO0nq1Rk2mN7vFhWcT5g"
                      *     }
                      */
@@ -6114,6 +7071,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "collection": "fashion-baseline",
                      *       "facets": [
                      *         {
                      *           "high": null,
@@ -6152,11 +7110,23 @@ export interface operations {
                      *           "item_id": "24-mb01",
                      *           "link": "https://shop.example/24-mb01",
                      *           "score": 0.8312,
-                     *           "thumbnail": "/v1/collections/fashion-baseline/photos/24-mb01?link=images%2F24-mb01.jpg",
+                     *           "thumbnail": "/v1/collections/default/photos/24-mb01?link=images%2F24-mb01.jpg",
                      *           "title": "Joust duffle bag"
                      *         }
                      *       ],
                      *       "more": true,
+                     *       "plan": [
+                     *         {
+                     *           "allowed": 204,
+                     *           "candidates": 204,
+                     *           "how": "scan",
+                     *           "ms": 0.05,
+                     *           "part": "live",
+                     *           "probes": 0,
+                     *           "reason": "scan 31 us < gather 38 us",
+                     *           "rows": 420
+                     *         }
+                     *       ],
                      *       "query_box": [
                      *         0.2,
                      *         0.1,
@@ -6501,6 +7471,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "collection": "fashion-baseline",
                      *       "facets": [
                      *         {
                      *           "high": null,
@@ -6539,11 +7510,23 @@ export interface operations {
                      *           "item_id": "24-mb01",
                      *           "link": "https://shop.example/24-mb01",
                      *           "score": 0.8312,
-                     *           "thumbnail": "/v1/collections/fashion-baseline/photos/24-mb01?link=images%2F24-mb01.jpg",
+                     *           "thumbnail": "/v1/collections/default/photos/24-mb01?link=images%2F24-mb01.jpg",
                      *           "title": "Joust duffle bag"
                      *         }
                      *       ],
                      *       "more": true,
+                     *       "plan": [
+                     *         {
+                     *           "allowed": 204,
+                     *           "candidates": 204,
+                     *           "how": "scan",
+                     *           "ms": 0.05,
+                     *           "part": "live",
+                     *           "probes": 0,
+                     *           "reason": "scan 31 us < gather 38 us",
+                     *           "rows": 420
+                     *         }
+                     *       ],
                      *       "query_box": [
                      *         0.2,
                      *         0.1,
@@ -7982,6 +8965,416 @@ export interface operations {
                      *       "remedy": "",
                      *       "status": 422,
                      *       "title": "Unprocessable Content",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong tokens. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "too-many-attempts",
+                     *       "detail": "too many wrong tokens came from 192.0.2.1",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 429,
+                     *       "title": "Too Many Requests",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server is at fault. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "internal",
+                     *       "detail": "this server is at fault, not the request (incident 5f0c3a9e1b77)",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 500,
+                     *       "title": "Internal Server Error",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More is asked at a time than the server does. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "busy",
+                     *       "detail": "64 requests wait already",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 503,
+                     *       "title": "Service Unavailable",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSnapshots: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "snapshots": [
+                     *         {
+                     *           "at": "2026-11-24T03:00:00Z",
+                     *           "damaged": null,
+                     *           "number": 7,
+                     *           "seq": 1204,
+                     *           "size": 52428800
+                     *         }
+                     *       ],
+                     *       "url": "s3://shop-backups/nitari"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SnapshotsModel"];
+                };
+            };
+            /** @description The request cannot be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "usage",
+                     *       "detail": "a query has exactly one of photo, url, item_id, vector; found none",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 400,
+                     *       "title": "Bad Request",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No token, or a wrong one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "unauthorized",
+                     *       "detail": "the request brings no token",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 401,
+                     *       "title": "Unauthorized",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another site's page asks. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 403,
+                     *       "title": "Forbidden",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is meant for another host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "host",
+                     *       "detail": "the Host header names 'example.org'",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 421,
+                     *       "title": "Misdirected Request",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong tokens. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "too-many-attempts",
+                     *       "detail": "too many wrong tokens came from 192.0.2.1",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 429,
+                     *       "title": "Too Many Requests",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server is at fault. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "internal",
+                     *       "detail": "this server is at fault, not the request (incident 5f0c3a9e1b77)",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 500,
+                     *       "title": "Internal Server Error",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More is asked at a time than the server does. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "busy",
+                     *       "detail": "64 requests wait already",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 503,
+                     *       "title": "Service Unavailable",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    saveSnapshot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Published. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "number": 8,
+                     *       "sent": 1048576,
+                     *       "seq": 1311,
+                     *       "size": 52430000
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SavedModel"];
+                };
+            };
+            /** @description The request cannot be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "usage",
+                     *       "detail": "a query has exactly one of photo, url, item_id, vector; found none",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 400,
+                     *       "title": "Bad Request",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No token, or a wrong one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "unauthorized",
+                     *       "detail": "the request brings no token",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 401,
+                     *       "title": "Unauthorized",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another site's page asks. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 403,
+                     *       "title": "Forbidden",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Its state does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "job-state",
+                     *       "detail": "the job has succeeded already",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 409,
+                     *       "title": "Conflict",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is meant for another host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "host",
+                     *       "detail": "the Host header names 'example.org'",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 421,
+                     *       "title": "Misdirected Request",
                      *       "type": "about:blank"
                      *     }
                      */

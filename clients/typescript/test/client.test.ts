@@ -78,6 +78,19 @@ test("edits go in bounded requests", async () => {
   assert.equal(sent.length, 2);
 });
 
+test("an alias is switched and switched back", async () => {
+  const { client, sent } = scripted(json({ alias: "default", collection: "new", serving: true }));
+  assert((await client.setAlias("default", "new")).serving);
+  await client.setAliasBack("default");
+  assert.deepEqual(
+    sent.map(({ method, url, body }) => [method, url, body]),
+    [
+      ["PUT", "http://shop.example/nitari/v1/aliases/default", '{"collection":"new"}'],
+      ["POST", "http://shop.example/nitari/v1/aliases/default:back", ""],
+    ],
+  );
+});
+
 test("a problem becomes an error that says everything", async () => {
   const errors = [{ field: "k", found: "0", expected: "1-1000" }];
   const { client } = scripted(json({ status: 422, detail: "k is 0", code: "request", remedy: "ask more", errors }, 422));

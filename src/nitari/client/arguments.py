@@ -27,6 +27,7 @@ class RankingArgs(TypedDict, total=False):
     group_by: Literal["item", "group"]
     facets: Sequence[str]
     facet_limit: int
+    explain: bool
 
 
 class SearchArgs(RankingArgs, total=False):

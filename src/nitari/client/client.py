@@ -19,6 +19,8 @@ from nitari.errors import UsageError
 from nitari.server.schemas import (
     MAX_BATCH,
     MAX_WINDOW,
+    AliasesModel,
+    AliasModel,
     AnswerModel,
     AttributeModel,
     BatchModel,
@@ -35,6 +37,9 @@ from nitari.server.schemas import (
     JobsModel,
     QueryPhotoModel,
     ReadyModel,
+    SavedModel,
+    SnapshotModel,
+    SnapshotsModel,
     StatsModel,
 )
 
@@ -95,7 +100,8 @@ class Client:
         Args:
             query: One of ``photo`` (bytes, a path or an open file), ``url``, ``item_id``, ``vector`` or ``photo_id``.
                 All else is optional: ``region`` (``auto``, ``whole``, ``largest`` or a box in 0-1), ``liked``,
-                ``disliked``, ``filter``, ``k``, ``offset``, ``min_score``, ``group_by``, ``facets``, ``facet_limit``.
+                ``disliked``, ``filter``, ``k``, ``offset``, ``min_score``, ``group_by``, ``facets``, ``facet_limit``,
+                ``explain`` (then ``plan`` of the answer says how the index was searched).
 
         Raises:
             ApiUsageError: arguments that do not go together, or a filter that does not parse.
@@ -343,10 +349,60 @@ class Client:
         """Stop a job; what it has committed stays."""
         return self._parse(JobModel, self._http.send("POST", f"/v1/jobs/{_segment(job_id)}:cancel", repeatable=False))
 
+    # -- aliases and snapshots
+
+    def aliases(self) -> list[AliasModel]:
+        """All aliases: the collection that each names, and the one before."""
+        return self._get(AliasesModel, "/v1/aliases").aliases
+
+    def set_alias(self, alias: str, collection: str) -> AliasModel:
+        """Let an alias name a collection, such as one that ``nitari reembed`` has filled.
+
+        Where the answer's ``serving`` is true, every search that begins now is answered from there.
+
+        Args:
+            alias: ``default`` is what is searched where nothing else is said.
+            collection: Its name.
+
+        Raises:
+            ApiNotFoundError: no such collection.
+        """
+        body = json_bytes({"collection": collection})
+        return self._parse(AliasModel, self._http.send("PUT", f"/v1/aliases/{_segment(alias)}", json=body))
+
+    def set_alias_back(self, alias: str) -> AliasModel:
+        """Let an alias name what it named before; once more leads forth again.
+
+        Raises:
+            ApiNotFoundError: no such alias, or nothing that it named before.
+        """
+        path = f"/v1/aliases/{_segment(alias)}:back"
+        return self._parse(AliasModel, self._http.send("POST", path, repeatable=False))
+
+    def snapshots(self) -> list[SnapshotModel]:
+        """Snapshots of the server's home, oldest first.
+
+        Raises:
+            ApiUsageError: the server's settings name no place for them.
+        """
+        return self._get(SnapshotsModel, "/v1/snapshots").snapshots
+
+    def save_snapshot(self, *, timeout: float = 3600.0) -> SavedModel:
+        """Save a snapshot; when this returns, it is published.
+
+        Args:
+            timeout: Longest wait, seconds; the first one of a large catalog takes minutes. The server goes on after it.
+
+        Raises:
+            ApiUsageError: no place for them is named; ``snapshot-busy``, ``snapshot-race``: somebody else is at it.
+        """
+        body = self._http.send("POST", "/v1/snapshots", repeatable=False, timeout=timeout)
+        return self._parse(SavedModel, body)
+
     # -- the server
 
     def collections(self) -> list[str]:
-        """Names of all collections."""
+        """Names of all collections that the server has open: what an alias names, or named before."""
         return self._get(CollectionsModel, "/v1/collections").collections
 
     def collection(self) -> CollectionModel:

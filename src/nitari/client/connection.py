@@ -82,6 +82,7 @@ class Connection:
         json: bytes | None = None,
         files: Files | None = None,
         repeatable: bool = True,
+        timeout: float | None = None,
     ) -> bytes:
         """Send a request and return the answer's body.
 
@@ -95,12 +96,14 @@ class Connection:
             json: A JSON body.
             files: A form instead.
             repeatable: Whether carrying it out twice does no more than once.
+            timeout: Longest wait for each piece of the answer, seconds; the connection's own if not given.
 
         Raises:
             ApiError: the server answered with a problem.
             UnreachableError: it did not answer.
         """
         tries = 0
+        patience = self._timeout if timeout is None else timeout
         while True:
             tries += 1
             last = tries > self._retries
@@ -112,6 +115,7 @@ class Connection:
                     content=json,
                     files=files,
                     headers=JSON if json is not None else None,
+                    timeout=httpx.Timeout(self._timeout, read=patience),
                 )
             except httpx.ConnectError as exc:
                 if last:
@@ -119,7 +123,7 @@ class Connection:
                 wait = 0.0
             except httpx.TimeoutException as exc:
                 raise UnreachableError(
-                    f"no answer to {method} {path} within {self._timeout:g} s",
+                    f"no answer to {method} {path} within {patience:g} s",
                     remedy="give the client a longer timeout, or ask for less at a time",
                     code="timeout",
                 ) from exc

@@ -58,6 +58,7 @@ def hit(item_id: str) -> dict[str, Any]:
 def answer(*item_ids: str, more: bool = False) -> dict[str, Any]:
     """An answer as a server sends it."""
     return {
+        "collection": "card",
         "hits": [hit(item_id) for item_id in item_ids],
         "more": more,
         "total": 100,
@@ -66,6 +67,7 @@ def answer(*item_ids: str, more: bool = False) -> dict[str, Any]:
         "query_box": None,
         "timing_ms": {"total": 1.5},
         "seq": 4,
+        "plan": None,
     }
 
 
@@ -148,6 +150,11 @@ def test_every_route_has_a_method(client: Client, fake: Fake) -> None:
         lambda: client.job("a"),
         lambda: client.retry_job("a"),
         lambda: client.cancel_job("a"),
+        client.aliases,
+        lambda: client.set_alias("a", "b"),
+        lambda: client.set_alias_back("a"),
+        client.snapshots,
+        client.save_snapshot,
     ]
     for call in calls:
         with pytest.raises(ApiNotFoundError):
@@ -169,6 +176,26 @@ def test_search_by_item(client: Client, fake: Fake) -> None:
     assert fake.json() == {"item_id": "a", "k": 2, "filter": {"price": {"lt": 50}}, "facets": ["color"]}
     assert [one.item_id for one in found.hits] == ["b", "c"]
     assert found.hits[0].attributes == {"price": 3.0, "sale": True, "color": ["red"]}
+
+
+def test_search_with_explanation(client: Client, fake: Fake) -> None:
+    """How the index was searched is asked for, and typed."""
+    step = {
+        "part": "live",
+        "rows": 9,
+        "allowed": 4,
+        "how": "scan",
+        "reason": "",
+        "probes": 0,
+        "candidates": 4,
+        "ms": 0.1,
+    }
+    fake.reply = lambda _request: answer("b") | {"plan": [step]}
+    found = client.search(item_id="a", explain=True)
+    assert fake.json() == {"item_id": "a", "explain": True}
+    assert found.collection == "card"
+    assert found.plan is not None
+    assert found.plan[0].how == "scan"
 
 
 def test_search_by_photo(client: Client, fake: Fake) -> None:
@@ -320,6 +347,54 @@ def test_wait_for_what_does_not_succeed(client: Client, fake: Fake) -> None:
     with pytest.raises(JobError, match="still running after 0 s") as late:
         client.wait("j1", timeout=0)
     assert late.value.job.state == "running"
+
+
+def test_aliases(client: Client, fake: Fake) -> None:
+    """Named, switched, switched back; the answer says whether the server follows already."""
+    told = {
+        "alias": "default",
+        "collection": "new",
+        "previous": "old",
+        "since": "2026-11-23T12:00:00Z",
+        "serving": True,
+    }
+    fake.reply = lambda request: {"aliases": [told | {"serving": False}]} if request.method == "GET" else told
+    assert [one.serving for one in client.aliases()] == [False]
+    assert client.set_alias("default", "new").serving
+    assert (fake.last.method, fake.last.url.path, fake.json()) == (
+        "PUT", "/v1/aliases/default", {"collection": "new"}
+    )  # fmt: skip
+    assert client.set_alias_back("default").collection == "new"
+    assert fake.last.url.path == "/v1/aliases/default:back"
+
+
+def test_a_way_back_whose_answer_was_lost_is_not_taken_twice(client: Client, fake: Fake) -> None:
+    """A second try would lead forth again."""
+
+    def lose(_request: httpx.Request) -> Any:
+        raise httpx.ReadError("reset")
+
+    fake.reply = lose
+    with Client("http://nitari.example", transport=httpx.MockTransport(fake.handle), retries=3) as patient:
+        for call in (lambda: patient.set_alias_back("default"), patient.save_snapshot):
+            fake.requests.clear()
+            with pytest.raises(UnreachableError):
+                call()
+            assert len(fake.requests) == 1
+
+
+def test_snapshots(client: Client, fake: Fake) -> None:
+    """Good and damaged ones; a save may take longer than other requests."""
+    good = {"number": 1, "at": "2026-11-23T12:00:00Z", "seq": 4, "size": 100, "damaged": None}
+    bad = {"number": 2, "at": None, "seq": None, "size": None, "damaged": "half of it is missing"}
+    saved = {"number": 3, "seq": 5, "size": 200, "sent": 20}
+    fake.reply = lambda request: {"url": "s3://b", "snapshots": [good, bad]} if request.method == "GET" else saved
+    assert [one.damaged for one in client.snapshots()] == [None, "half of it is missing"]
+    assert client.save_snapshot().sent == 20
+    assert fake.last.extensions["timeout"]["read"] == 3600
+    assert fake.last.extensions["timeout"]["connect"] == 60
+    client.save_snapshot(timeout=5)
+    assert fake.last.extensions["timeout"]["read"] == 5
 
 
 def test_photos_are_bytes(client: Client, fake: Fake) -> None:
