@@ -26,7 +26,7 @@ from support.server import FAST, PATIENCE_S, serving
 PAGE = Path(__file__).parent.parent.parent / "docs" / "how-to" / "curl.md"
 SERVED_AT = "http://127.0.0.1:8321"
 # What programs branch on, and what the page tells a story with.
-EXACT = {"item_id", "result", "status", "state", "code", "kind", "feed_id"}
+EXACT = {"item_id", "result", "status", "state", "code", "kind", "feed_id", "alias", "serving"}
 LEFT_TO_THE_PAGE = {"POST /session", "DELETE /session"}
 
 
@@ -140,6 +140,14 @@ def test_every_route_has_an_example() -> None:
     shown = {one.heading for one in EXAMPLES if re.match("[A-Z]+ /", one.heading)}
     routes = {f"{method.upper()} {path}" for path, found in openapi_document()["paths"].items() for method in found}
     assert shown == routes - LEFT_TO_THE_PAGE
+
+
+def test_commands_of_other_pages_are_among_them() -> None:
+    """What docs/how-to/serve.md shows of the API is run here, letter for letter."""
+    shown = re.findall(r"^    (curl .*)$", (PAGE.parent / "serve.md").read_text("utf-8"), re.MULTILINE)
+    run_here = {line for example in EXAMPLES for line in example.commands.splitlines()}
+    assert shown
+    assert set(shown) <= run_here
 
 
 @pytest.mark.parametrize(
