@@ -150,7 +150,7 @@ def test_encode(count: int, parts: int, width: int, seed: int) -> None:
 
 @pytest.mark.skipif(not kernels.NATIVE, reason="numpy takes any array")
 def test_refuses_what_c_would_misread() -> None:
-    """Arrays of another type or stride, and bitmaps that are too short, raise; they are never read as something else."""
+    """Arrays of another type or stride, and bitmaps that are too short, raise: C would read them as something else."""
     rows = unit(40, 16, 1).astype(np.float16)
     vector = unit(1, 16, 2)[0]
     wide = np.repeat(vector, 2)
