@@ -9,7 +9,7 @@ import click
 
 from nitari.catalog.base import DEFAULT_ALIAS
 from nitari.cli.output import CommandContext, json_option, print_error, print_json, print_table
-from nitari.errors import UsageError
+from nitari.cli.points import parse_point, show_time
 from nitari.ingest.edit import delete_items
 from nitari.wiring import open_catalog
 
@@ -95,8 +95,8 @@ def history_command(context: CommandContext, *, as_json: bool) -> int:
         print_json({**asdict(span), **at, "history_days": days})
         return 0
     rows = [
-        ("oldest", str(span.oldest), _shown(span.oldest_at)),
-        ("newest", str(span.newest), _shown(span.newest_at)),
+        ("oldest", str(span.oldest), show_time(span.oldest_at)),
+        ("newest", str(span.newest), show_time(span.newest_at)),
     ]
     print_table(("", "change", "made at"), rows, right=("change",))
     click.echo(f"catalog.history_days = {days}: older changes are forgotten after imports, and by a server every hour")
@@ -114,11 +114,11 @@ def rollback_command(context: CommandContext, *, point: str, yes: bool, as_json:
     Safe beside a running server, which follows. Imports and edits wait until it is done. A time without a zone is of
     this machine's own. Nothing is lost: rolling back to the change that is the newest now undoes it.
     """
-    to = _point(point)
+    to = parse_point(point, "--to")
     with open_catalog(context.settings()) as catalog:
         newest = catalog.history_range().newest
         if not yes:
-            when = to if isinstance(to, int) else _shown(to)
+            when = to if isinstance(to, int) else show_time(to)
             click.confirm(f"Take the catalog back from change {newest} to {when}?", abort=True, err=True)
         last = catalog.rollback(to)
     if as_json:
@@ -129,22 +129,5 @@ def rollback_command(context: CommandContext, *, point: str, yes: bool, as_json:
     return 0
 
 
-def _point(text: str) -> int | datetime:
-    """The number of a change, or a time with its zone."""
-    if text.isdecimal():
-        return int(text)
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except ValueError as exc:
-        raise UsageError(
-            f"--to {text!r} is neither the number of a change nor a time",
-            remedy="give a number that `nitari catalog history` shows, or a time such as 2026-11-23T15:00:00",
-        ) from exc
-
-
 def _iso(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat()
-
-
-def _shown(at: datetime | None) -> str:
-    return "" if at is None else at.astimezone().isoformat(sep=" ", timespec="seconds")

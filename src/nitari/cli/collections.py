@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from nitari.catalog.base import DEFAULT_ALIAS, Alias, Catalog, CollectionInfo, Lack
 from nitari.cli.importing import maintain_index
-from nitari.cli.output import CommandContext, err, is_terminal, json_option, print_error, print_json, print_table
+from nitari.cli.output import CommandContext, json_option, print_error, print_json, print_table
+from nitari.cli.progress import Tally, counting, per_second
 from nitari.errors import NotFoundError, UsageError
 from nitari.indexes import remove_index
 from nitari.ingest.reembed import ReembedReport
@@ -65,9 +64,9 @@ def reembed_command(
         settings = _with(settings, card, views, regions)
     with (
         open_reembedder(settings, name=name, refetch=refetch, as_settings=card is not None) as reembedder,
-        _progress(quiet=as_json) as show,
+        counting("embedding", "photos", quiet=as_json) as show,
     ):
-        report = reembedder.run(on_progress=show)
+        report = reembedder.run(on_progress=lambda report: show(_tally(report)))
     if settings.index.maintain:  # so that the switch finds the index ready
         maintain_index(settings)
     with open_catalog(settings) as catalog:
@@ -283,7 +282,7 @@ def _list(lacks: Sequence[Lack]) -> None:
 
 
 def _summarize(report: ReembedReport, *, lacking: int, in_use: bool) -> None:
-    rate = report.photos / report.seconds if report.seconds else 0.0
+    rate = per_second(report.photos, report.seconds)
     click.echo(
         f"{report.photos} photos in {report.seconds:.1f} s ({rate:.0f}/s) into collection {report.collection}; "
         f"{len(report.lacks)} cannot be had"
@@ -302,43 +301,7 @@ def _summarize(report: ReembedReport, *, lacking: int, in_use: bool) -> None:
                    f"{report.collection}")  # fmt: skip
 
 
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[ReembedReport], None]]:
-    """A progress bar on a terminal, a line every 1,000 photos elsewhere, nothing for JSON."""
-    if quiet:
-        yield lambda _report: None
-        return
-    if not is_terminal():
-        yield _Lines()
-        return
-    columns = (
-        TextColumn("embedding"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[rate]:.0f}/s"),
-        TimeRemainingColumn(),
-        TextColumn("[red]{task.fields[lacking]} cannot be had[/]"),
-    )
-    with Progress(*columns, console=err) as progress:
-        task = progress.add_task("", total=None, rate=0.0, lacking=0)
-
-        def show(report: ReembedReport) -> None:
-            done = report.photos + len(report.lacks)
-            rate = report.photos / report.seconds if report.seconds else 0.0
-            progress.update(task, total=max(report.total, done), completed=done, rate=rate, lacking=len(report.lacks))
-
-        yield show
-
-
-class _Lines:
-    """Progress for a log: a line every 1,000 photos."""
-
-    def __init__(self) -> None:
-        self._next = 1000
-
-    def __call__(self, report: ReembedReport) -> None:
-        if report.photos >= self._next:
-            self._next = report.photos // 1000 * 1000 + 1000
-            rate = report.photos / report.seconds if report.seconds else 0.0
-            err.print(f"{report.photos} of {report.total} photos, {rate:.0f}/s, {len(report.lacks)} cannot be had")
+def _tally(report: ReembedReport) -> Tally:
+    """How far a re-embedding has come."""
+    done = report.photos + len(report.lacks)
+    return Tally(done, max(report.total, done), report.seconds, f"[red]{len(report.lacks)} cannot be had[/]")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from nitari.catalog.base import Catalog
-from nitari.cli.output import CommandContext, err, is_terminal, json_option, print_json
+from nitari.cli.output import CommandContext, err, json_option, print_json
+from nitari.cli.progress import Tally, counting, per_second
 from nitari.errors import NitariError
 from nitari.indexes import maintain_once
 from nitari.ingest.worker import ImportReport
@@ -54,8 +52,10 @@ def import_command(
     if workers:
         settings = settings.model_copy(update={"ingest": settings.ingest.model_copy(update={"workers": workers})})
     feed = open_feed(settings, source, feed_id=feed_id, query=query, encoding=encoding)
-    with open_ingester(settings) as ingester, _progress(quiet=as_json) as show:
-        report = ingester.run(feed, sync=sync, allow_delete=allow_delete, on_progress=show)
+    with open_ingester(settings) as ingester, counting("importing", "rows", quiet=as_json) as show:
+        report = ingester.run(
+            feed, sync=sync, allow_delete=allow_delete, on_progress=lambda report: show(_tally(report))
+        )
     if as_json:
         print_json(asdict(report))
     else:
@@ -82,54 +82,13 @@ def maintain_index(settings: Settings) -> None:
         err.print(f"the index on disk is not up to date: {exc.message}")
 
 
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[ImportReport], None]]:
-    """A progress bar on a terminal, a line every 1,000 rows elsewhere, nothing for JSON."""
-    if quiet:
-        yield lambda _report: None
-        return
-    if not is_terminal():
-        yield _Lines()
-        return
-    columns = (
-        TextColumn("importing"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[rate]:.0f}/s"),
-        TimeRemainingColumn(),
-        TextColumn("[green]{task.fields[indexed]} indexed[/] {task.fields[unchanged]} unchanged "
-                   "[red]{task.fields[rejected]} rejected[/]"),
-    )  # fmt: skip
-    with Progress(*columns, console=err) as progress:
-        task = progress.add_task("", total=None, rate=0.0, indexed=0, unchanged=0, rejected=0)
-
-        def show(report: ImportReport) -> None:
-            progress.update(
-                task,
-                total=report.total,
-                completed=report.rows,
-                rate=report.rows / report.seconds if report.seconds else 0.0,
-                indexed=report.indexed + report.updated,
-                unchanged=report.unchanged,
-                rejected=report.rejected,
-            )
-
-        yield show
-
-
-class _Lines:
-    """Progress for a log: a line every 1,000 rows."""
-
-    def __init__(self) -> None:
-        self._next = 1000
-
-    def __call__(self, report: ImportReport) -> None:
-        if report.rows >= self._next:
-            self._next = report.rows // 1000 * 1000 + 1000
-            rate = report.rows / report.seconds if report.seconds else 0.0
-            of = f" of about {report.total}" if report.total else ""
-            err.print(f"{report.rows}{of} rows, {rate:.0f}/s, {report.rejected} rejected")
+def _tally(report: ImportReport) -> Tally:
+    """How far an import has come."""
+    note = (
+        f"[green]{report.indexed + report.updated} indexed[/] {report.unchanged} unchanged "
+        f"[red]{report.rejected} rejected[/]"
+    )
+    return Tally(report.rows, report.total, report.seconds, note)
 
 
 def _warn_of_lacks(catalog: Catalog) -> None:
@@ -144,7 +103,7 @@ def _warn_of_lacks(catalog: Catalog) -> None:
 
 
 def _summarize(report: ImportReport) -> None:
-    rate = report.photos / report.seconds if report.seconds else 0.0
+    rate = per_second(report.photos, report.seconds)
     click.echo(
         f"{report.rows} rows in {report.seconds:.1f} s: {report.indexed} indexed, {report.updated} updated, "
         f"{report.unchanged} unchanged, {report.rejected} rejected, {report.deleted} deleted "

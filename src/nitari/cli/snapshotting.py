@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import click
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn
 
 from nitari.cli.output import CommandContext, err, is_terminal, json_option, print_error, print_json, print_table
+from nitari.cli.points import parse_point
 from nitari.errors import UsageError
 from nitari.settings import SnapshotSettings
 from nitari.snapshots.contents import CARDS, SETTINGS, Photos
@@ -137,7 +137,11 @@ def restore_command(
     snapshots = open_snapshots(context.settings(), url)
     with _bar("restoring") as advance:
         restored = snapshots.restore(
-            into.resolve(), number=_number(number), at=_point(at), as_copy=as_copy, on_progress=advance
+            into.resolve(),
+            number=_number(number),
+            at=None if at is None else parse_point(at, "--at"),
+            as_copy=as_copy,
+            on_progress=advance,
         )
     facts = restored.catalog
     if as_json:
@@ -225,21 +229,6 @@ def _number(given: str | None) -> int | None:
     if not given.isdecimal():
         raise UsageError(f"--snapshot {given!r} is no number", remedy="give a number of `nitari snapshot list`")
     return int(given)
-
-
-def _point(given: str | None) -> int | datetime | None:
-    """The change or time that was asked for; a time without a zone is local."""
-    if given is None:
-        return None
-    if given.isdecimal():
-        return int(given)
-    try:
-        return datetime.fromisoformat(given).astimezone()
-    except ValueError as exc:
-        raise UsageError(
-            f"--at {given!r} is neither the number of a change nor a time",
-            remedy="write 1234, or 2026-11-23T14:05, or 2026-11-23T14:05+09:00",
-        ) from exc
 
 
 def _row(snapshot: Manifest | Damaged) -> Sequence[str]:

@@ -79,4 +79,4 @@ def test_neither_number_nor_time(home: Path) -> None:
     """What is neither a number nor a time is refused, with an example."""
     with pytest.raises(UsageError, match="yesterday") as caught:
         run(home, "rollback", "--to", "yesterday", "--yes")
-    assert "T15" in caught.value.remedy
+    assert "T14:05" in caught.value.remedy

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from nitari.cli import output
 from nitari.cli.main import cli
-from nitari.cli.snapshotting import _point, _size
+from nitari.cli.snapshotting import _size
 from nitari.errors import NitariError, UsageError
 from nitari.wiring import open_snapshots
 from support.snapshots import edit_to, seq_of, upload
@@ -147,18 +147,6 @@ def test_wrong_usage(home: Path, words: list[str], monkeypatch: pytest.MonkeyPat
     with pytest.raises(UsageError) as error:
         run(home, *words)
     assert error.value.remedy
-
-
-def test_points() -> None:
-    """A change, a time with its zone, a local time; anything else is refused."""
-    assert _point(None) is None
-    assert _point("12") == 12
-    assert _point("2026-11-23T14:05+09:00") == datetime(2026, 11, 23, 5, 5, tzinfo=UTC)
-    local = _point("2026-11-23 14:05")
-    assert isinstance(local, datetime)
-    assert local == datetime(2026, 11, 23, 14, 5).astimezone()
-    with pytest.raises(UsageError, match="neither the number of a change nor a time"):
-        _point("yesterday")
 
 
 def test_sizes() -> None:

@@ -1,0 +1,86 @@
+"""How far a long run has come: a bar for people, a line now and then for logs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from nitari.cli.output import err, is_terminal
+
+# A line each time that so many more are done.
+_LINE_EVERY = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What is done of a run by now.
+
+    Args:
+        done: How many.
+        total: Of about how many, ``None`` if unknown.
+        seconds: Since it began.
+        note: What else there is to say, in rich's markup.
+    """
+
+    done: int
+    total: int | None
+    seconds: float
+    note: str
+
+
+def per_second(count: int, seconds: float) -> float:
+    """How many a second; 0 before any time has passed."""
+    return count / seconds if seconds else 0.0
+
+
+@contextmanager
+def counting(doing: str, unit: str, *, quiet: bool) -> Iterator[Callable[[Tally], None]]:
+    """A bar on a terminal, lines elsewhere, nothing where ``quiet``.
+
+    Args:
+        doing: What is being done.
+        unit: What is counted, in the plural.
+        quiet: Whether to show nothing.
+    """
+    if quiet:
+        yield lambda _tally: None
+        return
+    if not is_terminal():
+        yield _Lines(unit)
+        return
+    columns = (
+        TextColumn(doing),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]:.0f}/s"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=err) as progress:
+        task = progress.add_task("", total=None, rate=0.0, note="")
+
+        def show(tally: Tally) -> None:
+            rate = per_second(tally.done, tally.seconds)
+            progress.update(task, total=tally.total, completed=tally.done, rate=rate, note=tally.note)
+
+        yield show
+
+
+class _Lines:
+    """A line for a log whenever many more are done."""
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        self._next = _LINE_EVERY
+
+    def __call__(self, tally: Tally) -> None:
+        if tally.done < self._next:
+            return
+        self._next = tally.done // _LINE_EVERY * _LINE_EVERY + _LINE_EVERY
+        of = f" of about {tally.total}" if tally.total else ""
+        rate = per_second(tally.done, tally.seconds)
+        err.print(f"{tally.done}{of} {self._unit}, {rate:.0f}/s, {tally.note}")
