@@ -41,7 +41,7 @@ class FaissIvf(FaissHnsw):
         """By ``nprobe``, at several numbers of refined candidates."""
         most = self._lists if filter_name else self._lists // 2
         return [
-            [{"nprobe": probes, "factor": factor} for probes in ann.steps(1, most, 1.2)] for factor in (3, 6, 12, 30)
+            [{"nprobe": probes, "factor": factor} for probes in ann.steps(1, most, 1.2)] for factor in (6, 16, 40, 100)
         ]
 
     def searcher(self, setting: ann.Setting, k: int, wanted: Sequence[str]) -> ann.Ask:
