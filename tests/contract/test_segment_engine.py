@@ -13,7 +13,7 @@ import pytest
 
 from nitari.errors import StateError
 from nitari.index import kernels
-from nitari.index.calibrate import LEVELS, at_level, calibrate_searcher, effort_for
+from nitari.index.calibrate import LEVELS, Effort, at_level, calibrate_searcher, effort_for
 from nitari.index.segments.engine import BitArray, Built, HalfArray, Near, Searcher, SegmentEngine, SlotArray
 from nitari.index.segments.ivf import IvfEngine
 from nitari.types import FloatArray
@@ -128,10 +128,17 @@ def test_the_greatest_effort_finds_nearly_all(made: Opened, queries: FloatArray)
     assert np.mean(shares) >= 0.98
 
 
+@pytest.fixture(scope="module")
+def efforts(made: Opened) -> tuple[Effort, ...]:
+    """What calibration says of the engine."""
+    return calibrate_searcher(made.searcher, made.rows)
+
+
 @pytest.mark.parametrize("k", [10, 100])
-def test_recall_is_what_calibration_measured(made: Opened, queries: FloatArray, k: int) -> None:
+def test_recall_is_what_calibration_measured(
+    made: Opened, efforts: tuple[Effort, ...], queries: FloatArray, k: int
+) -> None:
     """The effort for a level of recall reaches about that on queries that it was not measured with."""
-    efforts = calibrate_searcher(made.searcher, made.rows)
     effort = effort_for(at_level(efforts, LEVELS[3]), k, lists=made.searcher.lists)
     shares = [
         recall(

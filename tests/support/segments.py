@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 import weakref
@@ -13,12 +14,14 @@ import numpy as np
 
 from nitari.index.calibrate import Effort, calibrate_searcher
 from nitari.index.ranking import true_distances
-from nitari.index.segments.engine import BitArray, Built, HalfArray, Near, SegmentEngine, SlotArray
+from nitari.index.segments.engine import BitArray, Built, HalfArray, Near, Searcher, SegmentEngine, SlotArray
 from nitari.index.segments.sealed import SealedSegment, write_segment
 from nitari.index.segments.segmented import SegmentedIndex
 from nitari.types import BoolArray, FloatArray, KeyArray
 
 _CENTERS, _STARTS = "lists-centers.npy", "lists-starts.npy"
+# What calibration said of each engine over each segment: a second or two, and always the same.
+_measured: dict[tuple[str, int, bytes], Sequence[Effort]] = {}
 
 
 class Lists:
@@ -116,9 +119,17 @@ def sealed(
         [(keys, vectors)],
         dim=vectors.shape[1],
         engine=engine,
-        calibrate=calibrate_searcher if efforts is None else lambda searcher, rows: efforts,
+        calibrate=_calibrated if efforts is None else lambda searcher, rows: efforts,
     )
     return SealedSegment.open(folder, dim=vectors.shape[1], engines={engine.name: engine} if engine else {})
+
+
+def _calibrated(searcher: Searcher, rows: HalfArray) -> Sequence[Effort]:
+    """``calibrate_searcher``, once for each kind of engine and content."""
+    key = type(searcher).__name__, searcher.lists, hashlib.sha256(np.ascontiguousarray(rows)).digest()
+    if key not in _measured:
+        _measured[key] = calibrate_searcher(searcher, rows)
+    return _measured[key]
 
 
 def everything(keys: KeyArray) -> BoolArray:

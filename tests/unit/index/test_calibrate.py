@@ -69,8 +69,8 @@ def test_efforts_survive_a_file() -> None:
 
 def test_a_searcher_is_calibrated_by_asking_it(tmp_path: Path) -> None:
     """Efforts come by depth and level, and keep what they say for other queries of the kind."""
-    rows = clustered_units(3000, 16, clusters=10)[0].astype(np.float16)
-    engine = ListEngine(lists=60)
+    rows = clustered_units(1000, 16, clusters=10)[0].astype(np.float16)
+    engine = ListEngine(lists=30)
     built = engine.build(rows, tmp_path)
     rows = np.ascontiguousarray(rows[built.order])
     searcher = engine.open(tmp_path, rows, built.parameters)
@@ -82,7 +82,7 @@ def test_a_searcher_is_calibrated_by_asking_it(tmp_path: Path) -> None:
         hits = 0
         for query in queries:
             near = searcher.nearest(query, effort.depth, probes=effort.probes, candidates=effort.candidates)
-            wanted, _ = brute_force(np.arange(3000), rows.astype(np.float32), query, effort.depth)
+            wanted, _ = brute_force(np.arange(1000), rows.astype(np.float32), query, effort.depth)
             hits += len(set(near.slots.tolist()) & set(wanted.tolist()))
         assert hits >= 0.95 * effort.depth * len(queries)
     assert calibrate_searcher(searcher, rows) == efforts, "the same sample, the same efforts"
