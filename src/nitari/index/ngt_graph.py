@@ -170,11 +170,6 @@ class Graph:
         found = self._index.search(vector, size, epsilon, with_distance=False)
         return np.asarray(found, np.int64)
 
-    def linear(self, vector: FloatArray, size: int) -> KeyArray:
-        """The ``size`` nearest ids, closest first, by comparing all: int64 ``[n]``."""
-        found = self._index.linear_search(vector, size, with_distance=False)
-        return np.asarray(found, np.int64)
-
     def save(self, folder: Path) -> None:
         """Write ``ngt-*`` files into ``folder``, which holds none.
 

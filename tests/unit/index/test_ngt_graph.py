@@ -48,14 +48,6 @@ def test_a_walk_finds_the_nearest(rows: FloatArray, half: bool) -> None:
     graph.close()
 
 
-def test_comparing_all_is_exact(rows: FloatArray) -> None:
-    """NGT's own exact search agrees with ours."""
-    graph = Graph.create(DIM)
-    graph.insert(rows)
-    query = manifold_units(1, DIM, seed=9)[0]
-    np.testing.assert_array_equal(graph.linear(query, 20), np.argsort(-(rows @ query), kind="stable")[:20])
-
-
 def test_edits_keep_the_graph_whole(rows: FloatArray) -> None:
     """Half is taken out one by one and put back in: nothing removed is found, ids are used again, recall stays."""
     graph = Graph.create(DIM)

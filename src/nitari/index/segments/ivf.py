@@ -26,8 +26,6 @@ from nitari.types import FloatArray
 
 NAME = "ivf"
 FORMAT = 1
-FEWEST_ROWS = 640
-"""Fewer are not worth lists: comparing them all takes microseconds."""
 
 _FILES = ("rotation", "centroids", "offsets", "codebooks", "codes")
 _SCRATCH = "ivf-unpacked.tmp"
@@ -59,7 +57,7 @@ class IvfEngine:
         """Write the lists' files into ``folder``. Memory: about 100 bytes a row, whatever its width.
 
         Args:
-            rows: fp16 ``[n, dim]``, unit rows, ``n >= FEWEST_ROWS``.
+            rows: fp16 ``[n, dim]``, unit rows; some hundreds at least, as fewer are not worth lists.
             folder: Where.
             threads: BLAS takes the number that its environment gives; this is not looked at.
             seed: Of samples and of the random turn.
