@@ -69,7 +69,7 @@ class Manifest:
         parent: Number of the snapshot before it; ``None`` for the first.
         files: How many files it holds.
         bytes: Their size.
-        sent: Bytes that travelled for it.
+        sent: Bytes that traveled for it.
         parts: Size by first part of the path.
         missing: Uploaded photos that items name but the home no longer had.
         listing: The list of its files, in chunks.

@@ -21,7 +21,7 @@ Progress = Callable[[int], None]
 
 @dataclass(slots=True)
 class Traffic:
-    """What has travelled.
+    """What has traveled.
 
     Args:
         chunks: How many chunks were sent.

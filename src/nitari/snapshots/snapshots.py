@@ -27,7 +27,7 @@ class Saved:
 
     Args:
         snapshot: The snapshot it published.
-        sent_chunks: How many chunks travelled.
+        sent_chunks: How many chunks traveled.
         sent_bytes: Their size as sent.
         lost: Files that went away while they were read, or that were damaged: not in the snapshot.
     """
