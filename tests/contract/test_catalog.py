@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +24,6 @@ from nitari.catalog.base import (
 from nitari.errors import ConfigurationError, NotFoundError, StateError, UsageError
 from nitari.types import Attributes, Box, Item
 from support.catalogs import (
-    ADAPTERS,
     COLLECTION,
     DIM,
     FEED,
@@ -41,20 +39,6 @@ from support.catalogs import (
 )
 
 CARD = COLLECTION.name
-
-
-@pytest.fixture(params=sorted(ADAPTERS))
-def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Catalog]]:
-    """Opens one and the same catalog, each time anew; all are closed in the end."""
-    opened: list[Catalog] = []
-
-    def opener() -> Catalog:
-        opened.append(ADAPTERS[request.param](tmp_path))
-        return opened[-1]
-
-    yield opener
-    for catalog in opened:
-        catalog.close()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -34,20 +34,6 @@ from support.catalogs import ADAPTERS, COLLECTION, DIM, FEED, features_of, index
 CARD = COLLECTION.name
 NEW = CollectionSpec("new", DIM, "ff", {"embedder": "new", "lowlevel": True, "views": "mean"})
 TESTS = Path(__file__).parents[1]
-
-
-@pytest.fixture(params=sorted(ADAPTERS))
-def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Catalog]]:
-    """Opens one and the same catalog, each time anew; all are closed in the end."""
-    opened: list[Catalog] = []
-
-    def opener() -> Catalog:
-        opened.append(ADAPTERS[request.param](tmp_path))
-        return opened[-1]
-
-    yield opener
-    for catalog in opened:
-        catalog.close()
 
 
 @pytest.fixture

@@ -6,18 +6,22 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from nitari.catalog.base import Catalog, IndexedItem
+from nitari.catalog.base import Catalog, Edit, IndexedItem
 from nitari.catalog.sql import FILE_NAME, SqlCatalog
 from nitari.index.base import Editions, VectorIndex
 from nitari.index.exact import ExactIndex
 from nitari.index.segments.maintain import Maintainer
 from nitari.index.segments.manifest import Origin
 from nitari.index.segments.policy import Policy
+from nitari.index.segments.segmented import SegmentedIndex
 from nitari.index.segments.store import IndexStore
 from nitari.search.gallery import Gallery
+from nitari.search.query import Query
+from nitari.search.searcher import Searcher
 from nitari.search.tables import TableKeeper
-from nitari.types import FloatArray, KeyArray
+from nitari.types import Answer, FloatArray, KeyArray
 from support.catalogs import COLLECTION, DIM, ready
+from support.extraction import text_extractor
 
 
 def open_catalog(folder: Path) -> Catalog:
@@ -69,3 +73,60 @@ class Interrupted:
     def vectors(self, *, collection: str, keys: KeyArray | None = None) -> Iterator[tuple[KeyArray, FloatArray]]:
         """The vectors as they are then."""
         return self.catalog.vectors(collection=collection, keys=keys)
+
+
+class Kept:
+    """A catalog with an index on disk, kept by a maintainer, and galleries that follow both."""
+
+    def __init__(self, folder: Path) -> None:
+        self.catalog = open_catalog(folder)
+        self.store = open_store(self.catalog, folder / "index")
+        self.maintainer = open_maintainer(self.catalog, self.store, Policy(seal_rows=2, table_changes=2, fanout=2))
+        self.indexes: list[SegmentedIndex] = []
+        self.read = 0
+
+    def open(self) -> Gallery:
+        """A gallery that notes in ``read`` how many vectors it read from the catalog."""
+        watched = Interrupted(self.catalog)
+        vectors = watched.vectors
+
+        def counting(*, collection: str, keys: KeyArray | None = None) -> Iterator[tuple[KeyArray, FloatArray]]:
+            for some, rows in vectors(collection=collection, keys=keys):
+                self.read += some.size
+                yield some, rows
+
+        watched.vectors = counting  # type: ignore[method-assign]
+        index = SegmentedIndex(DIM)
+        self.indexes.append(index)
+        return open_gallery(watched, index, editions=self.store)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        """Close everything but the galleries, whose catalog this is."""
+        for index in self.indexes:
+            index.close()
+        self.maintainer.close()
+        self.catalog.close()
+
+
+def damage(path: Path) -> None:
+    """Change a file's last byte for those who open it from now on."""
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    copy = path.with_name("tmp-damaged")
+    copy.write_bytes(data)
+    copy.replace(path)
+
+
+def searcher_of(gallery: Gallery) -> Searcher:
+    """Searches in a gallery; photos are texts."""
+    return Searcher(gallery=gallery, extractor=text_extractor)
+
+
+def search_in(gallery: Gallery, query: Query) -> Answer:
+    """What a gallery answers."""
+    return searcher_of(gallery).search(query)
+
+
+def apply(catalog: Catalog, *edits: Edit) -> int:
+    """Make edits; returns the last one's number."""
+    return catalog.apply(edits, collection=COLLECTION.name)
