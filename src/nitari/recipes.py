@@ -1,8 +1,8 @@
 """From a recipe to an extractor: which networks, finders and views make the vectors of a collection.
 
-Beside ``wiring`` the only module that names adapters: those of extraction. A collection's recipe is kept with it in the
-catalog, so that its extractor can be built whatever the settings say by then; networks that several collections use
-are loaded once.
+Beside ``wiring`` and ``indexes`` the only module that names adapters: those of extraction. A collection's recipe is
+kept with it in the catalog, so that its extractor can be built whatever the settings say by then; networks that several
+collections use are loaded once.
 """
 
 from __future__ import annotations

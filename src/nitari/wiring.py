@@ -1,6 +1,7 @@
-"""The composition root: settings in, a searcher or an ingester out. The only module that names every adapter.
+"""The composition root: settings in, a searcher or an ingester out.
 
-Each adapter is imported inside the branch that picks it, so that what is not used is not loaded.
+With ``recipes`` and ``indexes`` the only module that names adapters. Each is imported inside the branch that picks
+it, so that what is not used is not loaded.
 """
 
 from __future__ import annotations
