@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nitari.disk import Usage, find_files, reserve, sync_file, sync_tree, usage, write_whole
+from nitari import disk
+from nitari.disk import Usage, find_files, reserve, usage, write_whole
 
 
 @pytest.mark.parametrize("durable", [True, False])
@@ -73,9 +74,15 @@ def test_reserve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         reserve(path)
 
 
-def test_sync_tree(tmp_path: Path) -> None:
-    """Folders within folders, and empty ones."""
-    (tmp_path / "a" / "b").mkdir(parents=True)
-    (tmp_path / "a" / "x").write_bytes(b"1")
-    sync_tree(tmp_path)
-    sync_file(tmp_path / "a" / "x")
+def test_sync_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each file and each folder, empty ones and the outermost one included."""
+    synced: list[Path] = []
+    monkeypatch.setattr(disk, "sync_file", synced.append)
+    monkeypatch.setattr(disk, "sync_folder", synced.append)
+    inner, file = tmp_path / "a" / "b", tmp_path / "a" / "x"
+    inner.mkdir(parents=True)
+    file.write_bytes(b"1")
+    disk.sync_tree(tmp_path)
+    assert sorted(synced) == sorted([tmp_path, tmp_path / "a", inner, file])
+    monkeypatch.undo()
+    disk.sync_tree(tmp_path)  # and each can be synced

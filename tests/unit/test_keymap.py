@@ -42,22 +42,27 @@ def test_any_sequence_of_changes_gives_what_a_dictionary_gives(steps: list[tuple
         assert found.tolist() == [wanted.get(key, ABSENT) for key in asked]
 
 
+def _churn(keymap: KeyMap, wanted: dict[int, int], rng: np.random.Generator, *, least: int = 0) -> None:
+    """Put and drop many keys in both, with slots from ``least`` on; both then say the same of few and of many."""
+    keys = rng.choice(20_000, 700, replace=False).astype(np.int64)
+    slots = rng.integers(least, 10**6, 700)
+    keymap.put(keys, slots)
+    wanted.update(zip(keys.tolist(), slots.tolist(), strict=True))
+    gone = rng.choice(20_000, 300, replace=False).astype(np.int64)
+    keymap.drop(gone)
+    for key in gone.tolist():
+        wanted.pop(key, None)
+    for count in (5, 20_000):
+        asked = rng.choice(20_000, count, replace=False).astype(np.int64)
+        assert keymap.find(asked).tolist() == [wanted.get(key, ABSENT) for key in asked.tolist()]
+
+
 def test_many_changes_are_folded_and_still_right() -> None:
     """Beyond what is kept in the dict, with look-ups of few and of many keys."""
     rng = np.random.default_rng(0)
     keymap, wanted = KeyMap(), dict[int, int]()
     for _ in range(30):
-        keys = rng.choice(20_000, 700, replace=False).astype(np.int64)
-        slots = rng.integers(0, 10**6, 700)
-        keymap.put(keys, slots)
-        wanted.update(zip(keys.tolist(), slots.tolist(), strict=True))
-        gone = rng.choice(20_000, 300, replace=False).astype(np.int64)
-        keymap.drop(gone)
-        for key in gone.tolist():
-            wanted.pop(key, None)
-        for count in (5, 20_000):
-            asked = rng.choice(20_000, count, replace=False).astype(np.int64)
-            assert keymap.find(asked).tolist() == [wanted.get(key, ABSENT) for key in asked.tolist()]
+        _churn(keymap, wanted, rng)
 
 
 @given(
@@ -96,14 +101,4 @@ def test_many_changes_beside_a_base() -> None:
     for dense in (False, True):
         keymap, wanted = KeyMap(_base(base, dense=dense)), dict(base)
         for _ in range(12):
-            keys = rng.choice(20_000, 700, replace=False).astype(np.int64)
-            slots = rng.integers(9_000, 10**6, 700)
-            keymap.put(keys, slots)
-            wanted.update(zip(keys.tolist(), slots.tolist(), strict=True))
-            gone = rng.choice(20_000, 300, replace=False).astype(np.int64)
-            keymap.drop(gone)
-            for key in gone.tolist():
-                wanted.pop(key, None)
-            for count in (5, 20_000):
-                asked = rng.choice(20_000, count, replace=False).astype(np.int64)
-                assert keymap.find(asked).tolist() == [wanted.get(key, ABSENT) for key in asked.tolist()]
+            _churn(keymap, wanted, rng, least=9_000)

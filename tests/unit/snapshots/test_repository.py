@@ -45,6 +45,7 @@ def test_an_answer_that_was_lost_is_no_race(repository: Repository) -> None:
     """A publisher that finds its own manifest has won."""
     repository.publish(manifest_of(1))
     repository.publish(manifest_of(1))
+    assert repository.snapshots() == [manifest_of(1)]
 
 
 def test_damaged_manifests_are_shown(repository: Repository) -> None:
