@@ -53,8 +53,10 @@ export function createClient({ baseUrl, token, collection = "default", ...transp
   });
   const here = { c: collection };
 
-  const search = (query: Search): Promise<Answer> =>
-    take(http.POST("/v1/collections/{c}/search", { params: { path: here }, body: jsonOrForm(query) }));
+  const searchIn = (c: string, query: Search): Promise<Answer> =>
+    take(http.POST("/v1/collections/{c}/search", { params: { path: { c } }, body: jsonOrForm(query) }));
+
+  const search = (query: Search): Promise<Answer> => searchIn(collection, query);
 
   const job = (job_id: string): Promise<Job> => take(http.GET("/v1/jobs/{job_id}", { params: { path: { job_id } } }));
 
@@ -63,14 +65,16 @@ export function createClient({ baseUrl, token, collection = "default", ...transp
     search,
 
     /**
-     * Every hit of a search, fetched page by page as it is read: at most 10,000, each item once.
-     * `k` is the size of a page.
+     * Every hit of a search, fetched page by page as it is read: at most 10,000, each item once, all from one
+     * collection, whatever an alias leads to by then. `k` is the size of a page.
      */
     async *searchAll(query: Search): AsyncGenerator<Hit, void, undefined> {
       const seen = new Set<string>();
       const { k = 100 } = query;
+      let from = collection;
       for (let offset = query.offset ?? 0; offset < MAX_WINDOW; ) {
-        const page = await search({ ...query, offset, k: Math.min(k, MAX_WINDOW - offset) });
+        const page = await searchIn(from, { ...query, offset, k: Math.min(k, MAX_WINDOW - offset) });
+        from = page.collection;
         for (const hit of page.hits) {
           if (!seen.has(hit.item_id)) yield hit;
           seen.add(hit.item_id);

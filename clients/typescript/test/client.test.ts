@@ -33,7 +33,7 @@ const json = (body: unknown, status = 200, headers: Record<string, string> = {})
   Response.json(body, { status, headers });
 
 const answer = (ids: string[], more: boolean) =>
-  json({ hits: ids.map((item_id) => ({ item_id })), more, total: 9, facets: [], regions: [], timing_ms: {}, seq: 1 });
+  json({ collection: "card", hits: ids.map((item_id) => ({ item_id })), more, total: 9, facets: [], regions: [], timing_ms: {}, seq: 1 });
 
 const busy = json({ title: "", status: 503, detail: "64 wait", code: "busy" }, 503, { "Retry-After": "0" });
 
@@ -67,6 +67,8 @@ test("pages are fetched as they are read, each item once", async () => {
   for await (const hit of client.searchAll({ item_id: "q", k: 2 })) ids.push(hit.item_id);
   assert.deepEqual(ids, ["a", "b", "c"]);
   assert.deepEqual(sent.map(({ body }) => (JSON.parse(body) as { offset: number }).offset), [0, 2, 4]);
+  const asked = sent.map(({ url }) => url.split("/").at(-2));
+  assert.deepEqual(asked, ["default", "card", "card"], "what answered first goes on answering");
 });
 
 test("edits go in bounded requests", async () => {

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias, TypedDict
+from urllib.parse import quote
 
 from nitari.errors import UsageError
 from nitari.server.schemas import DeleteOperation, PutOperation
@@ -63,6 +64,16 @@ def photo_bytes(photo: PhotoSource) -> bytes:
     if not isinstance(data, bytes):
         raise UsageError(f"the photo's file gave {type(data).__name__}, not bytes", remedy='open it with mode "rb"')
     return data
+
+
+def photo_part(photo: PhotoSource) -> tuple[str, tuple[str | None, Any, str]]:
+    """A photo as the field of a form."""
+    return "photo", ("photo", photo_bytes(photo), "application/octet-stream")
+
+
+def segment(value: str) -> str:
+    """A path segment that stands for ``value`` even where it holds slashes, or is nothing but dots."""
+    return quote(value, safe="").replace(".", "%2E") if value.strip(".") == "" else quote(value, safe="")
 
 
 def json_bytes(value: Mapping[str, Any]) -> bytes:

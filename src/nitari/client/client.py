@@ -7,12 +7,21 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
-from urllib.parse import quote
+from typing import Any, Self, TypeVar, Unpack, cast
 
 from pydantic import BaseModel, ValidationError
 
-from nitari.client.arguments import Operation, PhotoSource, RankingArgs, SearchArgs, batches, json_bytes, photo_bytes
+from nitari.client.arguments import (
+    Operation,
+    PhotoSource,
+    RankingArgs,
+    SearchArgs,
+    batches,
+    json_bytes,
+    photo_bytes,
+    photo_part,
+    segment,
+)
 from nitari.client.connection import Connection, Files, Transport
 from nitari.client.errors import ApiServerError, JobError, shown
 from nitari.errors import UsageError
@@ -78,7 +87,7 @@ class Client:
         transport: Transport | None = None,
     ) -> None:
         self._http = Connection(base_url, token=token, timeout=timeout, retries=retries, transport=transport)
-        self._root = f"/v1/collections/{_segment(collection)}"
+        self._root = f"/v1/collections/{segment(collection)}"
 
     def __enter__(self) -> Self:
         return self
@@ -108,13 +117,13 @@ class Client:
             ApiNotFoundError: no such item or kept photo.
             ApiDataError: a photo or link that cannot be used, or an argument out of bounds; ``errors`` names it.
         """
-        photo = query.pop("photo", None)
-        return self._ask(AnswerModel, f"{self._root}/search", query, photo)
+        return self._search(self._root, query)
 
     def search_all(self, *, limit: int | None = None, **query: Unpack[SearchArgs]) -> Iterator[HitModel]:
         """Every hit of a search, fetched page by page as it is read: at most 10,000, each item once.
 
-        An item that comes or moves while the pages are read may be missed.
+        All of them come from one collection, whatever an alias leads to by then. An item that comes or moves while the
+        pages are read may be missed.
 
         Args:
             limit: Stop after this many hits.
@@ -124,10 +133,11 @@ class Client:
         if photo is not None:
             query["photo"] = photo_bytes(photo)  # an open file can be read only once
         size, offset, seen = query.get("k", _PAGE), query.get("offset", 0), set[str]()
-        more = True
+        more, root = True, self._root
         while more and offset < MAX_WINDOW:
             query["k"], query["offset"] = min(size, MAX_WINDOW - offset), offset
-            page = self.search(**query)
+            page = self._search(root, query)
+            root = f"/v1/collections/{segment(page.collection)}"
             for hit in page.hits:
                 if limit is not None and len(seen) >= limit:
                     return
@@ -204,7 +214,7 @@ class Client:
         if not photos:
             return self._parse(EditModel, self._http.send("PUT", self._item(item_id), json=body))
         files: Files = [("item", (None, body, "application/json"))]
-        files += [_photo_part(photo) for photo in photos]
+        files += [photo_part(photo) for photo in photos]
         return self._parse(EditModel, self._http.send("PUT", self._item(item_id), files=files))
 
     def delete_item(self, item_id: str) -> EditModel:
@@ -251,7 +261,7 @@ class Client:
             size: Longest side, 16-2048 pixels.
         """
         params = {"size": size} | ({"link": link} if link is not None else {})
-        return self._http.send("GET", f"{self._root}/photos/{_segment(item_id)}", params=params)
+        return self._http.send("GET", f"{self._root}/photos/{segment(item_id)}", params=params)
 
     def keep_query_photo(self, photo: PhotoSource) -> QueryPhotoModel:
         """Keep a photo on the server for some time, for a link that restores a search: ``search(photo_id=...)``.
@@ -259,16 +269,16 @@ class Client:
         Raises:
             ApiUsageError: the server does not keep photos.
         """
-        body = self._http.send("POST", f"{self._root}/query-photos", files=[_photo_part(photo)], repeatable=False)
+        body = self._http.send("POST", f"{self._root}/query-photos", files=[photo_part(photo)], repeatable=False)
         return self._parse(QueryPhotoModel, body)
 
     def query_photo(self, photo_id: str) -> bytes:
         """A kept photo, JPEG."""
-        return self._http.send("GET", f"{self._root}/query-photos/{_segment(photo_id)}")
+        return self._http.send("GET", f"{self._root}/query-photos/{segment(photo_id)}")
 
     def forget_query_photo(self, photo_id: str) -> None:
         """Delete a kept photo."""
-        self._http.send("DELETE", f"{self._root}/query-photos/{_segment(photo_id)}", repeatable=False)
+        self._http.send("DELETE", f"{self._root}/query-photos/{segment(photo_id)}", repeatable=False)
 
     # -- imports
 
@@ -310,7 +320,7 @@ class Client:
 
     def job(self, job_id: str) -> JobModel:
         """A job as it is now."""
-        return self._get(JobModel, f"/v1/jobs/{_segment(job_id)}")
+        return self._get(JobModel, f"/v1/jobs/{segment(job_id)}")
 
     def jobs(self) -> list[JobModel]:
         """Jobs, newest first."""
@@ -343,11 +353,11 @@ class Client:
 
     def retry_job(self, job_id: str) -> JobModel:
         """Run a failed or canceled job again; what it had done already is seen to be unchanged."""
-        return self._parse(JobModel, self._http.send("POST", f"/v1/jobs/{_segment(job_id)}:retry", repeatable=False))
+        return self._parse(JobModel, self._http.send("POST", f"/v1/jobs/{segment(job_id)}:retry", repeatable=False))
 
     def cancel_job(self, job_id: str) -> JobModel:
         """Stop a job; what it has committed stays."""
-        return self._parse(JobModel, self._http.send("POST", f"/v1/jobs/{_segment(job_id)}:cancel", repeatable=False))
+        return self._parse(JobModel, self._http.send("POST", f"/v1/jobs/{segment(job_id)}:cancel", repeatable=False))
 
     # -- aliases and snapshots
 
@@ -368,7 +378,7 @@ class Client:
             ApiNotFoundError: no such collection.
         """
         body = json_bytes({"collection": collection})
-        return self._parse(AliasModel, self._http.send("PUT", f"/v1/aliases/{_segment(alias)}", json=body))
+        return self._parse(AliasModel, self._http.send("PUT", f"/v1/aliases/{segment(alias)}", json=body))
 
     def set_alias_back(self, alias: str) -> AliasModel:
         """Let an alias name what it named before; once more leads forth again.
@@ -376,7 +386,7 @@ class Client:
         Raises:
             ApiNotFoundError: no such alias, or nothing that it named before.
         """
-        path = f"/v1/aliases/{_segment(alias)}:back"
+        path = f"/v1/aliases/{segment(alias)}:back"
         return self._parse(AliasModel, self._http.send("POST", path, repeatable=False))
 
     def snapshots(self) -> list[SnapshotModel]:
@@ -432,7 +442,12 @@ class Client:
     # -- how
 
     def _item(self, item_id: str) -> str:
-        return f"{self._root}/items/{_segment(item_id)}"
+        return f"{self._root}/items/{segment(item_id)}"
+
+    def _search(self, root: str, query: SearchArgs) -> AnswerModel:
+        options = dict(query)
+        photo = options.pop("photo", None)
+        return self._ask(AnswerModel, f"{root}/search", options, cast(PhotoSource | None, photo))
 
     def _ask(
         self, model: type[_Model], path: str, options: Mapping[str, Any], photo: PhotoSource | None = None
@@ -441,7 +456,7 @@ class Client:
         body = json_bytes(options)
         if photo is None:
             return self._parse(model, self._http.send("POST", path, json=body))
-        files: Files = [_photo_part(photo)]
+        files: Files = [photo_part(photo)]
         if body != b"{}":
             files.insert(0, ("options", (None, body, "application/json")))
         return self._parse(model, self._http.send("POST", path, files=files))
@@ -459,12 +474,3 @@ class Client:
                 code="answer",
                 remedy="see whether base_url names a Nitari server of this client's version",
             ) from exc
-
-
-def _photo_part(photo: PhotoSource) -> tuple[str, tuple[str | None, Any, str]]:
-    return "photo", ("photo", photo_bytes(photo), "application/octet-stream")
-
-
-def _segment(value: str) -> str:
-    """A path segment that stands for ``value`` even where it holds slashes, or is nothing but dots."""
-    return quote(value, safe="").replace(".", "%2E") if value.strip(".") == "" else quote(value, safe="")

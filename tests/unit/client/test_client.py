@@ -232,6 +232,8 @@ def test_search_all_pages(client: Client, fake: Fake) -> None:
     assert len(fake.requests) == 1
     assert [one.item_id for one in hits] == ["b", "c", "d", "e"]
     assert [json.loads(request.content)["offset"] for request in fake.requests] == [0, 2, 4, 6]
+    asked = [request.url.path for request in fake.requests]  # what answered first goes on answering
+    assert asked == ["/v1/collections/default/search", *["/v1/collections/card/search"] * 3]
 
 
 def test_search_all_stops(client: Client, fake: Fake) -> None:
