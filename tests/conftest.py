@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -30,12 +31,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--data", default=None, help="folder with the sample catalogs luma/ and flat/")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers, keep together what shares fixtures: each file, and the page's tests with their servers."""
-    for item in items:
-        name = item.path.name
-        item.add_marker(pytest.mark.xdist_group("page" if name.startswith("test_page_") else str(item.path)))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """With several workers, each file is one worker's, and so are all of the page's tests: they share their servers."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return "page" if "/test_page_" in path else path
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
