@@ -76,6 +76,7 @@ class Gallery:
         self._collection = collection
         self._published = published
         self._edition: object = None
+        self._saved = ""  # the saved table that the items come from
         self._follower = Follower(catalog, collection)
         self._items = ItemTable()
         self._seq = 0
@@ -150,7 +151,7 @@ class Gallery:
         """
         with self._following:
             began = monotonic()
-            count = self._catch_up()
+            count = self._replace_damaged() + self._catch_up()
             if self._published is not None and self._published.editions.newest() != self._edition:
                 count += self._renew(self._published)
             if self._items.mostly_dead:
@@ -178,26 +179,55 @@ class Gallery:
             self._catalog.close()
 
     def _fill(self) -> None:
-        """Open and read everything. What happens meanwhile is replayed from the change log afterwards."""
-        edition = self._open_edition(self._published, self._catalog.seq()) if self._published is not None else None
+        """Open and read everything. What happens meanwhile is replayed from the change log afterwards.
+
+        What was held before is replaced; all that is searched stays searchable meanwhile.
+        """
+        edition = self._open_edition(self._published, self._catalog.seq(), ()) if self._published is not None else None
         table = edition.table if edition is not None else None
+        segments: Sequence[Sealed] = edition.segments if edition is not None else ()
         try:
             saved = (table.path, table.seq) if table is not None else None
-            self._items, self._seq = open_table(self._catalog, self._collection, saved)
-        finally:
-            if table is not None:
-                table.close()
-        segments: Sequence[Sealed] = ()
-        if self._published is not None and edition is not None:
-            segments, index = edition.segments, self._published.index
-            index.swap(index.prepare(segments, self._items.known))
+            items, seq = open_table(self._catalog, self._collection, saved)
+            prepared = self._published.index.prepare(segments, items.known) if self._published is not None else None
+        except BaseException:
+            self._edition = None
+            if edition is not None:
+                _close(edition, ())
+            raise
+        if table is not None:
+            table.close()
+        with self._lock.write():
+            if self._published is not None:
+                self._published.index.swap(prepared)
+            if len(self._index):
+                keys = self._index.keys()
+                self._index.remove(keys[~items.known(keys)])
+            self._items, self._seq = items, seq
+            self._saved = table.path.name if table is not None else ""
+            self._version += 1
         for keys, vectors in self._vectors(_beside(np.sort(self._items.keys()), segments)):
-            self._index.add(keys, vectors)
+            with self._lock.write():
+                self._index.add(keys, vectors)
 
-    def _open_edition(self, published: Published, seq: int) -> Edition | None:
+    def _replace_damaged(self) -> int:
+        """Read everything again where the items come from a saved table that was found damaged since.
+
+        Returns:
+            How many items were read again.
+        """
+        if self._published is None or not self._saved:
+            return 0
+        editions = self._published.editions
+        if editions.newest() == self._edition or self._saved not in editions.rejected():
+            return 0
+        log.warning("a saved table of items was found damaged; all is read again", extra={"table": self._saved})
+        self._fill()
+        return len(self._items)
+
+    def _open_edition(self, published: Published, seq: int, held: Sequence[Sealed]) -> Edition | None:
         """What is published, opened, unless it is of no use to one who knows the catalog up to ``seq``."""
         stamp = published.editions.newest()
-        held = published.index.segments
         edition = published.editions.open(held)
         self._edition = stamp
         if edition is not None and edition.seq > seq:
@@ -209,10 +239,10 @@ class Gallery:
     def _renew(self, published: Published) -> int:
         """Take over a newer edition, where there is one. Returns how many items were read again."""
         # Its segments are looked at with a table that knows at least what they know.
-        edition = self._open_edition(published, self._catalog.seq())
+        index, held = published.index, published.index.segments
+        edition = self._open_edition(published, self._catalog.seq(), held)
         if edition is None:  # what is open stays good
             return 0
-        index, held = published.index, published.index.segments
         try:
             if edition.table is not None:
                 edition.table.close()

@@ -83,12 +83,15 @@ static const nitari_ops *ops_now(void) { return ops_of(nitari_level()); }
 
 /* ---- distances ---- */
 
-/* Distances are multiples of 2**-23, as in ranking.py: float32 holds them all up to 2. */
+/* Distances are multiples of 2**-23, as in ranking.py: float32 holds them all up to 2. What is no number (a file was
+   damaged, and the scrub has not come by yet) is as far as can be: nothing here may depend on that it never happens. */
 static float on_grid(double cosine)
 {
     double distance = rint((1.0 - cosine) * 8388608.0) / 8388608.0;
-    return (float)(distance < 0.0 ? 0.0 : distance > 2.0 ? 2.0 : distance);
+    return (float)(distance < 0.0 ? 0.0 : distance <= 2.0 ? distance : 2.0);
 }
+
+static int is_sane(float value) { return fabsf(value) <= FLT_MAX; }
 
 static double *doubled(const float *query, int64_t dim)
 {
@@ -309,6 +312,9 @@ static void fill_tables(const nitari_ivf *ivf, const float *query, tables *t)
     for (int64_t i = 0; i < ivf->reduced; i++)
         t->rotated[i] = ops->dot_f32(ivf->rotation + i * ivf->dim, query, ivf->dim);
     ops->dots16(ivf->centroids, t->rotated, ivf->reduced, (ivf->lists + 15) / 16, t->biases);
+    for (int64_t list = 0; list < ivf->lists; list++)
+        if (!is_sane(t->biases[list]))
+            t->biases[list] = -FLT_MAX;
     t->base = 0;
     for (int64_t part = 0; part < used; part++) {
         float *entries = t->entries + part * 16, low = FLT_MAX, high = -FLT_MAX;
@@ -325,13 +331,16 @@ static void fill_tables(const nitari_ivf *ivf, const float *query, tables *t)
         t->base += low;
         widest = high - low > widest ? high - low : widest;
     }
+    if (!is_sane(widest) || !is_sane(t->base))
+        widest = t->base = 0;
     t->step = widest > 0 ? widest / 255.0f : 1.0f;
     t->most = 0;
     memset(t->table, 0, (size_t)ivf->parts * 16);
     for (int64_t part = 0; part < used; part++) {
         int32_t high = 0;
         for (int code = 0; code < 16; code++) {
-            int32_t byte = (int32_t)(t->entries[part * 16 + code] / t->step + 0.5f);
+            float scaled = t->entries[part * 16 + code] / t->step + 0.5f;
+            int32_t byte = scaled >= 0.0f && scaled < 256.0f ? (int32_t)scaled : 0;
             t->table[part * 16 + code] = (uint8_t)byte;
             high = byte > high ? byte : high;
         }
