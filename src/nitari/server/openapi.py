@@ -33,8 +33,9 @@ _TAGS = (
     ("search", "Look-alikes of a photo, of an item, of many."),
     ("items", "What can be found."),
     ("photos", "Pictures of items, and query photos that are kept on request."),
-    ("collections", "What there is, and what can be asked of it."),
+    ("collections", "What there is, what can be asked of it, and which of it an alias names."),
     ("jobs", "Imports in the background."),
+    ("snapshots", "Of the home, kept elsewhere."),
     ("session", "Signing in to the page."),
     ("health", "For whoever runs the server."),
 )

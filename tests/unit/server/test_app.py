@@ -272,13 +272,14 @@ def test_the_document_is_the_served_one(served: Application) -> None:
     """Made without a catalog, it is what the server tells; every route says all that it is asked to say."""
     document = openapi_document()
     assert document == served.ask("GET", "/openapi.json").json()
-    names = []
+    names, tags = [], {tag["name"] for tag in document["tags"]}
     for path, methods in document["paths"].items():
         for method, route in methods.items():
             names.append(route["operationId"])
             assert route["summary"], path
             assert route["description"], path
             assert route["tags"], path
+            assert set(route["tags"]) <= tags, path
             for status, answer in route["responses"].items():
                 for kind, content in answer.get("content", {}).items():
                     assert "schema" in content, (path, method, status)
