@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -79,15 +81,35 @@ LIBRARY_HOMES: dict[str, set[str]] = {
 }
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    """Every module of the package: path relative to the package, and its syntax tree."""
+@dataclass(frozen=True, slots=True)
+class Module:
+    """What is asked of a module of the package.
+
+    Args:
+        path: Relative to the package.
+        imports: Every module that it imports, anywhere in it.
+        attributes: Every name that follows a dot.
+    """
+
+    path: str
+    imports: frozenset[str]
+    attributes: frozenset[str]
+
+
+@cache
+def modules() -> tuple[Module, ...]:
+    """Every module of the package."""
+    found = []
     for path in sorted(ROOT.rglob("*.py")):
-        yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text("utf-8"))
+        nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+        attributes = frozenset(node.attr for node in nodes if isinstance(node, ast.Attribute))
+        found.append(Module(path.relative_to(ROOT).as_posix(), frozenset(imports(nodes)), attributes))
+    return tuple(found)
 
 
-def imports(tree: ast.Module) -> Iterator[str]:
-    """Every module that a tree imports, anywhere in it."""
-    for node in ast.walk(tree):
+def imports(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Every module that nodes of a tree import."""
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -120,7 +142,7 @@ def test_import_is_light() -> None:
 
 def test_every_part_is_under_a_rule() -> None:
     """A new folder or module needs a line in MAY_IMPORT."""
-    parts = {part_of(module) for module, _tree in modules()} - {"__init__"}
+    parts = {part_of(module.path) for module in modules()} - {"__init__"}
     assert parts == set(MAY_IMPORT) | set(FREE)
 
 
@@ -128,24 +150,23 @@ def test_every_part_is_under_a_rule() -> None:
 def test_import_rules(part: str) -> None:
     """Each part imports only what it may see."""
     allowed = MAY_IMPORT[part] | LEAVES - {"nitari"} | {f"nitari.{part}"}
-    for module, tree in modules():
-        if part_of(module) != part:
+    for module in modules():
+        if part_of(module.path) != part:
             continue
-        for name in imports(tree):
+        for name in module.imports:
             if name.split(".")[0] == "nitari" and name != "nitari":
-                assert any(name == ok or name.startswith(f"{ok}.") for ok in allowed), f"{module} imports {name}"
+                assert any(name == ok or name.startswith(f"{ok}.") for ok in allowed), f"{module.path} imports {name}"
 
 
 @pytest.mark.parametrize("library", sorted(LIBRARY_HOMES))
 def test_one_library_one_file(library: str) -> None:
     """A third-party library is known to one file, so that it can be exchanged."""
-    homes = {module for module, tree in modules() if library in {name.split(".")[0] for name in imports(tree)}}
+    homes = {module.path for module in modules() if library in {name.split(".")[0] for name in module.imports}}
     assert homes <= LIBRARY_HOMES[library], f"{library} is imported in {sorted(homes)}"
 
 
 def test_only_settings_reads_the_environment() -> None:
     """``os.environ`` and ``os.getenv`` stand in settings.py alone."""
-    for module, tree in modules():
-        names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-        if module != "settings.py":
-            assert not names & {"environ", "getenv"}, f"{module} reads the environment"
+    for module in modules():
+        if module.path != "settings.py":
+            assert not module.attributes & {"environ", "getenv"}, f"{module.path} reads the environment"
