@@ -239,7 +239,7 @@ def test_catalog_equals_a_dictionary(adapter: str) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=30,
+            max_examples=20,
             stateful_step_count=12,
             deadline=None,
             # Twelve steps are short enough to read; to shrink them takes minutes of waiting for the disk.
