@@ -27,6 +27,7 @@ class Watched(Searcher):
     """A searcher of which it is known what was done with it, and that can be in trouble."""
 
     warmed = closed = 0
+    cold = False
     trouble: StateError | None = None
 
     def refresh(self) -> int:
@@ -36,7 +37,9 @@ class Watched(Searcher):
         return super().refresh()
 
     def warm(self) -> None:
-        """Count."""
+        """Count, unless there is no model to be had."""
+        if self.cold:
+            raise RuntimeError("no weights")
         self.warmed += 1
 
     def close(self) -> None:
@@ -101,8 +104,9 @@ class Beside:
 
     @contextmanager
     def searchers(self, *, grace_s: float = 120.0) -> Iterator[Searchers]:
-        """Searchers of it, to begin with ``OLD`` only."""
-        opened = Searchers(catalog=self.catalog, first=self.open(OLD), open=self.open, grace_s=grace_s)
+        """Searchers of it, to begin with what ``default`` names only."""
+        first = self.open(self.catalog.resolve("default") or OLD)
+        opened = Searchers(catalog=self.catalog, first=first, open=self.open, grace_s=grace_s)
         try:
             yield opened
         finally:

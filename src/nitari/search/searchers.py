@@ -25,11 +25,11 @@ class Searchers:
 
     Every collection that an alias names, or named before, is held open and up to date, so that a switch and a switch
     back are one assignment: a query runs from its first line to its last on the searcher that it began with. An alias
-    whose collection cannot be opened (yet) leads to where it led before.
+    whose collection cannot be opened, or whose model cannot be loaded (yet), leads to where it led before.
 
     Args:
         catalog: Whose aliases. Not closed here.
-        first: The searcher of what ``default`` names, or of the only collection.
+        first: The searcher of what ``default`` names, or of the only collection; warm.
         open: Opens a collection's searcher, which may take seconds.
         grace_s: How long a searcher that nobody can name any more is kept.
     """
@@ -45,9 +45,10 @@ class Searchers:
         self._catalog = catalog
         self._open = open
         self._grace_s = grace_s
-        # Both are replaced, never changed, so that readers need no lock.
+        # All three are replaced, never changed, so that readers need no lock.
         self._serving: Mapping[str, Searcher] = {DEFAULT_ALIAS: first}
         self._held: Mapping[str, Searcher] = {first.collection: first}
+        self._warm = frozenset({first.collection})  # those with their model; what only waits costs no memory for one
         self._leaving: list[tuple[float, Searcher]] = []
         self._failed: dict[str, float] = {}
         self._behind: set[str] = set()
@@ -94,7 +95,7 @@ class Searchers:
     def refresh(self) -> int:
         """See where the aliases lead now, and catch up with the change log.
 
-        A collection that is not open yet is switched to when ``prepare`` has opened it.
+        A collection that is not open and warm yet is switched to when ``prepare`` has seen to it.
 
         Returns:
             How many items of ``default`` were read again.
@@ -142,7 +143,8 @@ class Searchers:
         before = self._serving
         serving = {DEFAULT_ALIAS: before[DEFAULT_ALIAS]}
         for alias in aliases:
-            now, wanted = before.get(alias.name), self._held.get(alias.collection)
+            now = before.get(alias.name)
+            wanted = self._held.get(alias.collection) if alias.collection in self._warm else None
             # What was answered before the switch stays true after it: not before it knows as much.
             if wanted is not None and (wanted is now or self._caught_up(wanted)):
                 serving[alias.name] = wanted
@@ -158,15 +160,17 @@ class Searchers:
     def _open_wanted(self, aliases: tuple[Alias, ...], *, again: bool) -> None:
         wanted, named = _wanted(aliases), {alias.collection for alias in aliases}
         self._failed = {name: at for name, at in self._failed.items() if name in wanted}
-        for name in sorted(wanted - self._held.keys()):
+        for name in sorted((wanted - self._held.keys()) | (named - self._warm)):
             if again or name not in self._failed or monotonic() - self._failed[name] >= RETRY_S:
                 self._add(name, warm=name in named)
 
     def _add(self, name: str, *, warm: bool) -> None:
         try:
             with ExitStack() as stack:
-                searcher = self._open(name)
-                stack.callback(searcher.close)
+                searcher = self._held.get(name)
+                if searcher is None:
+                    searcher = self._open(name)
+                    stack.callback(searcher.close)
                 if warm:
                     searcher.warm()
                 stack.pop_all()
@@ -178,6 +182,8 @@ class Searchers:
             return
         self._failed.pop(name, None)
         self._held = {**self._held, name: searcher}
+        if warm:
+            self._warm |= {name}
 
     def _catch_up(self, searchers: Iterable[Searcher]) -> None:
         for searcher in searchers:
@@ -201,6 +207,7 @@ class Searchers:
         serving = set(self._serving.values())
         gone = {name: one for name, one in self._held.items() if name not in wanted and one not in serving}
         self._held = {name: one for name, one in self._held.items() if name not in gone}
+        self._warm = self._warm.intersection(self._held)
         self._leaving += [(monotonic(), searcher) for searcher in gone.values()]
 
     def _close_left(self, before: float) -> None:

@@ -12,7 +12,7 @@ import pytest
 from nitari.errors import NotFoundError, StateError
 from nitari.search import searchers as module
 from nitari.search.searcher import Searcher
-from support.beside import NEW, OLD, THIRD, Beside, collections_beside, told
+from support.beside import NEW, OLD, THIRD, Beside, Watched, collections_beside, told
 
 
 @pytest.fixture
@@ -74,6 +74,25 @@ def test_a_switch_and_the_way_back(beside: Beside) -> None:
         assert len(beside.opened) == 2
         assert all(not searcher.closed for searcher in beside.opened)
     assert [searcher.closed for searcher in beside.opened] == [1, 1]
+
+
+def test_a_way_back_from_before_the_start(beside: Beside, caplog: pytest.LogCaptureFixture) -> None:
+    """What only waits has no model in memory; it gets it before it answers, and does not answer without."""
+    beside.catalog.point("default", NEW)
+    with beside.searchers() as searchers:
+        searchers.prepare()
+        old = beside.of(OLD)
+        assert (searchers.names, old.warmed) == ((OLD, NEW), 0)
+        old.cold = True
+        alias = beside.catalog.point_back("default")
+        searchers.refresh()
+        searchers.prepare()
+        assert (searchers.current.collection, searchers.serves(alias), old.closed) == (NEW, False, 0)
+        assert warnings(caplog) == ["a collection cannot be served"]
+        old.cold = False
+        searchers.prepare(again=True)
+        assert searchers.current is old
+        assert (old.warmed, len(beside.opened)) == (1, 2)
 
 
 def test_names(beside: Beside) -> None:
@@ -162,15 +181,7 @@ def test_what_cannot_be_opened_changes_nothing(
 
 def test_what_cannot_be_warmed_is_closed_again(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
     """A collection without its model is not switched to, and leaves nothing open; nor does it keep others waiting."""
-    real = beside.open
-
-    def open_cold(name: str) -> Searcher:
-        searcher = real(name)
-        if name == NEW:
-            monkeypatch.setattr(searcher, "warm", lambda: (_ for _ in ()).throw(RuntimeError("no weights")))
-        return searcher
-
-    monkeypatch.setattr(beside, "open", open_cold)
+    monkeypatch.setattr(Watched, "cold", property(lambda searcher: searcher.collection == NEW))
     with beside.searchers() as searchers:
         beside.catalog.point("default", NEW)
         beside.catalog.point("trial", THIRD)
