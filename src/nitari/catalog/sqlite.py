@@ -42,7 +42,9 @@ _REMEDIES = {
     sqlite3.SQLITE_READONLY: "make the file and its folder writable for this user, or choose another home folder",
     sqlite3.SQLITE_PERM: "make the file and its folder writable for this user, or choose another home folder",
     sqlite3.SQLITE_CANTOPEN: "check that its folder exists and is writable, or choose another home folder",
-    sqlite3.SQLITE_IOERR: "check the disk; a network share cannot hold a catalog, choose a home folder on a local disk",
+    # Which is also what comes of a disk that is full where memory is to be shared between processes.
+    sqlite3.SQLITE_IOERR: "free some space where its disk is full, else check the disk; a network share cannot hold a "
+    "catalog, choose a home folder on a local disk",
     sqlite3.SQLITE_NOMEM: "give the process more memory",
 }
 
