@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nitari.catalog.base import IndexedItem
@@ -205,6 +205,7 @@ def _same(table: ItemTable, items: dict[str, IndexedItem], documents: list[dict[
         assert np.flatnonzero(mask).tolist() == matching.tolist()
 
 
+@settings(max_examples=50)  # each saves and opens five tables
 @given(_histories(), _histories(), st.lists(filters(), max_size=3), st.booleans())
 def test_a_saved_table_is_the_same(
     before: list[Edits], after: list[Edits], documents: list[dict[str, Any]], often: bool

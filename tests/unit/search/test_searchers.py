@@ -301,7 +301,7 @@ def test_no_query_fails_or_mixes_while_aliases_are_switched(beside: Beside) -> N
             answered.append(searcher.collection)
 
         with asking(ask, threads=4) as failures:
-            for nth in range(200):
+            for nth in range(80):
                 alias = beside.catalog.point("default", (OLD, NEW)[nth % 2])
                 searchers.refresh()
                 assert searchers.serves(alias)
