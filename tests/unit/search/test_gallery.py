@@ -12,6 +12,7 @@ import pytest
 
 from nitari.catalog.base import Catalog, CollectionSpec, Edit, ItemDelete
 from nitari.errors import StateError
+from nitari.index import seal
 from nitari.index.exact import ExactIndex
 from nitari.search import following
 from nitari.search import gallery as gallery_module
@@ -187,6 +188,34 @@ def test_an_edition_that_cannot_be_taken_over_is_tried_again(kept: Kept) -> None
     gallery.refresh()
     assert index.live == 0
     assert _ids(gallery) == list("abcefg")
+
+
+def test_a_saved_table_that_was_damaged_is_replaced(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the scrub finds damage in the table that the items came from, they are read again, edits included."""
+    monkeypatch.setattr(seal, "BLOCK_BYTES", 64)  # so that who opens the table does not look at all of it
+    apply(kept.catalog, *(put(name, photo(f"{name}.jpg", name), title=f"title of {name}") for name in "abcefg"))
+    kept.maintainer.run_once()
+    (table,) = kept.store.folder.glob("tables/*/items.table")
+    table.write_bytes(table.read_bytes().replace(b"title of b", b"another on"))
+    gallery = kept.open()
+
+    def title_of(name: str) -> str:
+        return search_in(gallery, Query(vector=vector_of(name), k=1)).hits[0].title
+
+    assert title_of("b") == "another on"
+    apply(kept.catalog, ItemDelete("a"), put("d", photo("d.jpg", "d"), title="title of d"))
+    gallery.refresh()
+    assert len(kept.maintainer.scrub()) == 1
+    apply(kept.catalog, put("e", photo("e.jpg", "new e"), title="title of new e"))
+    gallery.refresh()
+    assert title_of("b") == "title of b"
+    assert title_of("new e") == "title of new e"
+    assert _ids(gallery) == list("bcdefg")
+    assert gallery.seq == kept.catalog.seq()
+    kept.maintainer.run_once()
+    gallery.refresh()
+    assert _ids(gallery) == list("bcdefg")
+    assert gallery.refresh() == 0
 
 
 def test_what_changes_while_it_is_read_comes_along(catalog: Catalog) -> None:

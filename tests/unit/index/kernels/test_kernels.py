@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +133,30 @@ def test_search_lists(compiled: object, dim: int, tmp_path: Path) -> None:
             assert len(set(few[0].tolist()) & set(same[0].tolist())) >= 9, "bytes in tables cost a margin only"
         none = compiled.search_lists(lists, vector, 10, 4, 60, np.zeros_like(bits))  # type: ignore[attr-defined]
         assert none[0].size == 0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38, -3e38])
+@pytest.mark.parametrize("name", ["rotation", "centroids", "codebooks", "rows"])
+def test_what_is_no_number_does_no_harm(compiled: object, name: str, value: float, tmp_path: Path) -> None:
+    """Where a file was damaged and nobody noticed yet, answers are wrong at worst: every search ends, within bounds."""
+    rows = unit(1501, 30, 4).astype(np.float16)
+    engine = IvfEngine()
+    built = engine.build(rows, tmp_path)
+    lists = engine.open(tmp_path, np.ascontiguousarray(rows[built.order]), built.parameters)._lists
+    for share in (0.1, 1.0):
+        hurt = np.array(getattr(lists, name))
+        with np.errstate(over="ignore"):
+            hurt[np.random.default_rng(7).random(hurt.shape) < share] = value
+        damaged = replace(lists, **{name: hurt})
+        for vector in unit(3, 30, 6):
+            for probes in (1, 4, lists.lists):
+                slots, distances, *_ = compiled.search_lists(damaged, vector, 10, probes, 60)  # type: ignore[attr-defined]
+                assert slots.size == distances.size <= 10
+                assert ((slots >= 0) & (slots < 1501)).all()
+                assert ((distances >= 0) & (distances <= 2)).all()
+            slots, distances = compiled.nearest(damaged.rows, vector, 10)  # type: ignore[attr-defined]
+            assert ((slots >= 0) & (slots < 1501)).all()
+            assert (compiled.distances(damaged.rows, vector, slots) == distances).all()  # type: ignore[attr-defined]
 
 
 @settings(max_examples=20, deadline=None)
