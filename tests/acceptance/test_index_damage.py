@@ -65,7 +65,7 @@ def test_any_changed_byte_is_noticed(
     template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
     """A start does not use it, or (behind the first block of a file) the scrub finds it."""
-    if block == seal.BLOCK_BYTES:
+    if block != BLOCK:
         home = Path(shutil.copytree(template, tmp_path / "home"))
     else:  # most of these small files is not looked at by who starts
         monkeypatch.setattr(seal, "BLOCK_BYTES", block)
@@ -81,7 +81,7 @@ def test_any_changed_byte_is_noticed(
         assert scrubbed, f"{path} was {how}, and nobody noticed"
         left_to_scrub += not refused
         path.write_bytes(data)
-    assert (left_to_scrub > 0) == (block != seal.BLOCK_BYTES)
+    assert (left_to_scrub > 0) == (block == BLOCK)
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
