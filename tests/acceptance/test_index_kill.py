@@ -127,6 +127,12 @@ class Ledger:
                 self.state, self.open = after(self.state, self.open), None
                 self.batches += 1
 
+    def follow(self, writer: Role, *, batches: int) -> None:
+        """Wait until so many more batches are acknowledged, so that there is something to maintain."""
+        until = self.batches + batches
+        while self.batches < until:
+            self.enter([writer.next()])
+
     def settle(self, found: State) -> None:
         """Compare with the catalog, which has all of the open batch or nothing of it."""
         if self.open is not None and found == after(self.state, self.open):
@@ -194,7 +200,8 @@ def test_killed_at_random_moments(tmp_path: Path, kills: int) -> None:
     ledger, published, saved = Ledger(), set(), 0
     with roles(home, store) as running:
         for number in range(kills):
-            time.sleep(chance.uniform(0.1, 0.7))
+            ledger.follow(running["write"], batches=8)
+            time.sleep(chance.uniform(0.0, 0.6))
             everybody = sorted(running)
             chosen = everybody if number % 8 == 7 else [everybody[number % 4]]
             for name in chance.sample(chosen, len(chosen)):

@@ -135,16 +135,16 @@ def _edits(batch: Mapping[str, str | None]) -> Sequence[Edit]:
 
 def write(home: Path, seed: int) -> None:
     """Edit without end: puts, replacements, deletes. Says what it is about to do, and once it is done, ``done``."""
-    chance = random.Random(seed)
     with SqlCatalog.open(home / FILE_NAME) as catalog:
         ready(catalog)
+        chance = random.Random(f"{seed} {catalog.seq()}")  # started again, it goes on with other edits
         _say("ready")
         while True:
             if (home / PAUSE).exists():
                 _say("paused")
                 while (home / PAUSE).exists():
                     time.sleep(0.005)
-            chosen = chance.sample(range(ITEMS), chance.randint(1, 60))
+            chosen = chance.sample(range(ITEMS), chance.randint(1, 120))
             batch = {f"i{n}": None if chance.random() < 0.3 else f"{chance.getrandbits(64):016x}" for n in chosen}
             _say(json.dumps(batch))
             catalog.apply(_edits(batch), collection=COLLECTION.name)
