@@ -107,7 +107,9 @@ class IvfEngine:
             found = arrays[name]
             if found.dtype != dtype or found.shape != wanted or not found.flags.c_contiguous:
                 raise _damaged(folder, f"{name} is {found.dtype} {found.shape}, expected {np.dtype(dtype)} {wanted}")
-        offsets = arrays["offsets"]
+        # A copy of our own: compiled code follows it, so what was checked must be what is followed, whatever becomes of
+        # the file.
+        offsets = arrays["offsets"] = np.array(arrays["offsets"])
         if offsets[0] != 0 or offsets[-1] != len(rows) or (np.diff(offsets) < 0).any():
             raise _damaged(folder, "its lists do not cover its rows")  # the compiled kernel would read beyond them
         return IvfSearcher(kernels.Lists(**arrays, rows=rows))
