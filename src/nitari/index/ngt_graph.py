@@ -196,8 +196,8 @@ def optimize(
     """Derive the ONNG of an ANNG and write it as ``ngt-*`` files into ``folder``, which holds none.
 
     Search is not tuned by the optimizer (its coefficients, prefetching and accuracy table): that is measured by the
-    clock, so that no two runs would give the same files, and recall is calibrated by our own means anyway. With one
-    thread the same graph gives the same files; with several, edges are now and then dropped in another order.
+    clock, so that no two runs would give the same files, and recall is calibrated by our own means anyway. The same
+    graph mostly gives the same files; now and then edges are dropped in another order, with one thread, too.
 
     NGT writes three lines to standard error, whatever it is told.
 

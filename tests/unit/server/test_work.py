@@ -160,6 +160,7 @@ def test_a_caller_that_hangs_up_is_dropped(queue: WorkQueue, gate: Event) -> Non
         assert queue.waiting == 0
         gate.set()
         await first
+        caller_gone.set(None)  # another caller, who stays
         await queue.run(int)
         assert called == []
 

@@ -99,7 +99,8 @@ class SegmentEngine(Protocol):
     def build(self, rows: HalfArray, folder: Path, *, threads: int = 1, seed: int = 0) -> Built:
         """Write the engine's files into ``folder`` (which exists; names begin with the engine's own).
 
-        Runs in a process of its own, off the query path. The same rows and seed give the same files.
+        Runs in a process of its own, off the query path. The same rows and seed give the same files,
+        unless the engine says otherwise.
 
         Args:
             rows: fp16 ``[n, dim]``, unit rows, perhaps a memory map of more than fits into memory.

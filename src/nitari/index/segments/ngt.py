@@ -41,8 +41,8 @@ _DIMENSION_NS = 1.0
 class NgtEngine:
     """Builds and opens ONNGs over sealed segments.
 
-    Equal rows are one node of the graph, and are laid down side by side. With one thread the same rows give the same
-    files, whatever the seed, which is not used; with more, the optimizer may drop edges in another order.
+    Equal rows are one node of the graph, and are laid down side by side. The seed is not used. The
+    same rows mostly give the same files, but not always: now and then the optimizer drops edges in another order.
 
     A graph is read into memory, vectors included, by each process that opens it: NGT maps nothing. Opening takes some
     2 milliseconds a thousand rows of 128, part of it to compare checksums, since NGT believes whatever it reads.
