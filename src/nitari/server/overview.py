@@ -82,7 +82,7 @@ class Overview:
     def look(self) -> tuple[SearcherStats, Mapping[str, AttributeSummary], tuple[str, ...]]:
         """Counts as they are, attributes as they were at most ``STALE_S`` ago, and what to filter by."""
         searcher = self._searcher()
-        assert searcher is not None, "whoever asks holds it"  # noqa: S101
+        assert searcher is not None, "whoever asks holds it"  # noqa: S101 - for mypy: a weak reference
         with self._lock:  # so that however many ask at once, one of them looks
             stats = searcher.stats()
             changed = self._stats is None or self._stats.seq != stats.seq
