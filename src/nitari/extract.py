@@ -15,7 +15,7 @@ from nitari.catalog.base import CollectionSpec, Recipe
 from nitari.embeddings.base import Descriptor, Embedder
 from nitari.images.base import Decoder
 from nitari.regions.base import RegionFinder
-from nitari.types import WHOLE, Box, ByteArray, Detection, Extraction, FloatArray, Photo, Region, View
+from nitari.types import WHOLE, Block, Box, ByteArray, Detection, Extraction, FloatArray, Photo, Region, View
 
 Views: TypeAlias = Literal["whole", "box", "mean", "both"]
 Choice: TypeAlias = Literal["auto", "whole", "largest"] | Box
@@ -83,6 +83,11 @@ class Extractor:
     def dim(self) -> int:
         """Width of a vector."""
         return self._embedder.dim
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """What the parts of a vector speak of."""
+        return self._embedder.blocks
 
     @property
     def fingerprint(self) -> str:

@@ -171,6 +171,21 @@ class Region:
     mask: ByteArray | None = field(default=None, compare=False, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of a vector that speaks of one thing: ``vector[start:stop]``.
+
+    Args:
+        name: ``shape`` (a network's features), ``color``, ``texture`` or ``aspect``; several blocks may share a name.
+        start: First place.
+        stop: The place after the last.
+    """
+
+    name: str
+    start: int
+    stop: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
     """One vector of a photo, and the region it speaks for: what becomes one key in an index.
@@ -222,17 +237,37 @@ class Matches:
 
 
 @dataclass(frozen=True, slots=True)
+class Why:
+    """Why an item was answered.
+
+    Args:
+        similarity: Cosine of the two vectors, or what of it the query's emphasis leaves; 1 is the same.
+        contributions: What each kind of block adds to ``similarity``, by the names of ``Block``; they sum up to it.
+        category: What the ranking added to the score because of the item's category, below 0 where it took away.
+        rerank: What the second pass over all photos of the item added to the score.
+    """
+
+    similarity: float
+    contributions: Mapping[str, float]
+    category: float = 0.0
+    rerank: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """What search answers: an item, how alike it is, and which of its photos and regions says so.
 
     Args:
         item_id: The item.
         group_id: Its group.
-        score: 0-1, larger is more alike; the same meaning for every query of one model card.
+        score: 0-1, larger is more alike: the probability that the item is relevant where the model is calibrated, else
+            the cosine; the same meaning for every query of one model card.
         image: The link of the photo that matched best.
         box: The region of that photo that matched best.
         title: The item's title.
         attributes: The item's attributes.
+        why: What the score is made of; ``None`` where the query did not ask.
+        duplicates: Ids of listings that show the same photos and were left out in favor of this one, best first.
     """
 
     item_id: str
@@ -242,6 +277,21 @@ class Hit:
     box: Box
     title: str = ""
     attributes: Attributes = field(default_factory=lambda: _NO_ATTRIBUTES)
+    why: Why | None = None
+    duplicates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What a query was taken for.
+
+    Args:
+        value: The catalog's own word for it: a value of the attribute that says what items are.
+        probability: How sure that is, 0-1.
+    """
+
+    value: str
+    probability: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +351,8 @@ class Answer:
         seq: The catalog change that the answer is up to date with.
         plan: What each part of the index did for each query vector, and why, where the query asked to have that
             explained: plain values, by the names of ``nitari.index.base.Step``; ``None`` where it did not.
+        category: What the query was taken for; ``None`` where that is not known or was not to be used.
+        worn: Probability that the query photo shows a worn garment, 0-1; ``None`` where nothing tells.
     """
 
     hits: tuple[Hit, ...]
@@ -312,3 +364,5 @@ class Answer:
     facets: tuple[Facet, ...] = ()
     seq: int = 0
     plan: tuple[Mapping[str, str | int | float], ...] | None = None
+    category: Guess | None = None
+    worn: float | None = None

@@ -65,6 +65,14 @@ def test_unit_rows(embedder: Embedder) -> None:
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
 
 
+def test_blocks(embedder: Embedder) -> None:
+    """Blocks with names follow each other from the vector's first place to its last."""
+    blocks = embedder.blocks
+    assert [block.start for block in blocks] == [0, *(block.stop for block in blocks[:-1])]
+    assert blocks[-1].stop == embedder.dim
+    assert {block.name for block in blocks} <= {"shape", "color", "texture", "aspect"}
+
+
 def test_no_regions(embedder: Embedder) -> None:
     """No regions give no rows."""
     assert embedder.embed(PHOTO, []).shape == (0, embedder.dim)

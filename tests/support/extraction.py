@@ -8,7 +8,7 @@ import numpy as np
 
 from nitari.errors import ImageError
 from nitari.extract import Extractor, Views
-from nitari.types import WHOLE, Box, FloatArray, Photo, Region
+from nitari.types import WHOLE, Block, Box, FloatArray, Photo, Region
 from support.catalogs import COLLECTION, DIM, vector_of
 
 PRODUCT = Region(Box(0.25, 0.25, 0.75, 0.75), "product", 0.9)
@@ -54,6 +54,7 @@ class TextEmbedder:
         self.dim = dim
         self.fingerprint = f"text{salt}"
         self.short_side = 1
+        self.blocks = (Block("shape", 0, dim),)
         self._salt = salt
 
     def embed(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from nitari.types import FloatArray, Photo, Region
+from nitari.types import Block, FloatArray, Photo, Region
 
 
 class Embedder(Protocol):
@@ -24,6 +24,11 @@ class Embedder(Protocol):
     @property
     def fingerprint(self) -> str:
         """Changes whenever the vectors could: weights, preprocessing, pooling, parts and their weights."""
+        ...
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """What the parts of a vector speak of, in order; together they are all of it."""
         ...
 
     @property
@@ -56,6 +61,11 @@ class Descriptor(Protocol):
     @property
     def fingerprint(self) -> str:
         """Changes whenever the descriptors could."""
+        ...
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """What the parts of a vector speak of, in order; together they are all of it."""
         ...
 
     def describe(self, photo: Photo, region: Region) -> FloatArray:

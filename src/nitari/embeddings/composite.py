@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 
 from nitari.embeddings.base import Descriptor, Embedder
 from nitari.errors import ModelError
-from nitari.types import FloatArray, Photo, Region
+from nitari.types import Block, FloatArray, Photo, Region
 
 
 class CompositeEmbedder:
@@ -52,6 +53,16 @@ class CompositeEmbedder:
         return hashlib.sha256(f"{self._name}\n{text}".encode()).hexdigest()[:16]
 
     @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The parts' blocks, one part after the other."""
+        starts = accumulate((part.dim for part in self._parts), initial=0)
+        return tuple(
+            Block(block.name, start + block.start, start + block.stop)
+            for part, start in zip(self._parts, starts, strict=False)
+            for block in part.blocks
+        )
+
+    @property
     def short_side(self) -> int:
         """The largest that a part asks for."""
         return max(part.short_side for part in self._parts)
@@ -85,6 +96,11 @@ class DescriptorEmbedder:
     def fingerprint(self) -> str:
         """The descriptor's."""
         return self._descriptor.fingerprint
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The descriptor's."""
+        return self._descriptor.blocks
 
     @property
     def short_side(self) -> int:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from nitari.embeddings.preprocess import pixel_frame
 from nitari.raster import resize
-from nitari.types import ByteArray, FloatArray, Photo, Region
+from nitari.types import Block, ByteArray, FloatArray, Photo, Region
 
 IndexArray: TypeAlias = NDArray[np.intp]
 
@@ -80,6 +80,11 @@ class LowLevelDescriptor:
     def name(self) -> str:
         """``lowlevel-300``: how cards and collections call it."""
         return f"lowlevel-{self.dim}"
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """Color, then texture."""
+        return Block("color", 0, COLOR_DIM), Block("texture", COLOR_DIM, self.dim)
 
     def describe(self, photo: Photo, region: Region) -> FloatArray:
         """float32 ``[300]``, unit length, of the region's pixels.

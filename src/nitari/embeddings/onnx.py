@@ -10,7 +10,7 @@ import numpy as np
 from nitari.embeddings.preprocess import network_input
 from nitari.errors import ModelError
 from nitari.models.card import Card
-from nitari.types import FloatArray, Photo, Region
+from nitari.types import Block, FloatArray, Photo, Region
 
 
 class Model(Protocol):
@@ -50,6 +50,11 @@ class OnnxEmbedder:
     def fingerprint(self) -> str:
         """Of card and weights."""
         return self._fingerprint
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """One block: ``shape``."""
+        return (Block("shape", 0, self.dim),)
 
     @property
     def short_side(self) -> int:

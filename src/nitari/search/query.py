@@ -14,6 +14,11 @@ MAX_WINDOW = 10_000
 MAX_FACETS = 32
 MAX_FACET_VALUES = 1000
 
+NEUTRAL = 0.5
+"""The emphasis that leaves the model card's weights as they are."""
+
+WornChoice: TypeAlias = Literal["auto", "off"] | float
+CategoryChoice: TypeAlias = Literal["boost", "restrict", "off"]
 RegionChoice: TypeAlias = Literal["auto", "whole", "largest"] | Box
 """``auto``: whole photo and product together; ``whole``; ``largest``: the largest product's box; a box of yours."""
 
@@ -41,6 +46,13 @@ class Query:
             in a filter, one leading ``@`` is taken off a name: ``@@id`` counts the attribute ``@id``.
         facet_limit: Most values for each of ``facets``, 1-1000.
         explain: Whether the answer is to say how the index was searched (``Answer.plan``).
+        emphasis: What being alike means, 0-1: 0 the same shape, 1 the same color, .5 as the model's card weighs them.
+        worn: How much of what a wearer adds to a photo is taken out of its vector (photo and url only): ``auto``, as
+            far as the photo shows one; ``off``; or a strength, 0-1.
+        category: What to do about the kind of product that the query seems to show: ``boost`` its like, ``restrict``
+            the answer to its like, or ``off``.
+        collapse: Whether listings that show the very same photos are answered once, the others as its duplicates.
+        why: Whether each hit is to say what its score is made of (``Hit.why``).
 
     Raises:
         UsageError: where the arguments are not as above.
@@ -61,6 +73,11 @@ class Query:
     facets: tuple[str, ...] = ()
     facet_limit: int = 20
     explain: bool = False
+    emphasis: float = NEUTRAL
+    worn: WornChoice = "auto"
+    category: CategoryChoice = "boost"
+    collapse: bool = True
+    why: bool = False
 
     def __post_init__(self) -> None:
         given = [n for n in ("photo", "url", "item_id", "vector") if getattr(self, n) is not None]
@@ -80,6 +97,12 @@ class Query:
             raise UsageError(f"region is {self.region!r}; it must be auto, whole, largest or a box")
         if self.group_by not in ("item", "group"):
             raise UsageError(f"group_by is {self.group_by!r}; it must be item or group")
+        if not 0.0 <= self.emphasis <= 1.0:
+            raise UsageError(f"emphasis is {self.emphasis}; it must be 0-1: 0 the same shape, 1 the same color")
+        if self.worn not in ("auto", "off") and not (isinstance(self.worn, int | float) and 0.0 <= self.worn <= 1.0):
+            raise UsageError(f"worn is {self.worn!r}; it must be auto, off or a strength, 0-1")
+        if self.category not in ("boost", "restrict", "off"):
+            raise UsageError(f"category is {self.category!r}; it must be boost, restrict or off")
         check_facets(self.facets, self.facet_limit)
 
 

@@ -10,7 +10,7 @@ import pytest
 from nitari.embeddings.composite import CompositeEmbedder, DescriptorEmbedder
 from nitari.embeddings.lowlevel import LowLevelDescriptor
 from nitari.errors import ModelError
-from nitari.types import Box, FloatArray, Photo, Region
+from nitari.types import Block, Box, FloatArray, Photo, Region
 from support.scenes import garment, photo_of, region
 
 PHOTO = photo_of(garment())
@@ -25,6 +25,7 @@ class Fixed:
         self.dim = len(vectors[0])
         self.fingerprint = f"{name} {vectors}"
         self.short_side = short_side
+        self.blocks = (Block("shape", 0, self.dim),)
 
     def embed(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
         """The vectors it was made with, one a region."""
@@ -36,6 +37,7 @@ def test_concatenation() -> None:
     parts = [(Fixed((1, 0), short_side=20), 3.0), (Fixed((0, 0, 1)), 4.0)]
     composite = CompositeEmbedder(name="both", parts=parts)
     assert (composite.name, composite.dim, composite.short_side) == ("both", 5, 20)
+    assert composite.blocks == (Block("shape", 0, 2), Block("shape", 2, 5))
     np.testing.assert_allclose(composite.embed(PHOTO, [region()]), [[0.6, 0, 0, 0, 0.8]], atol=1e-6)
 
 

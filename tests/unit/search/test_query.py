@@ -24,6 +24,7 @@ VECTOR = np.ones(3, np.float32)
         {"vector": VECTOR, "k": MAX_K, "offset": MAX_WINDOW - MAX_K, "min_score": 1.0},
         {"liked": ("a",), "disliked": ("b", "c")},
         {"vector": VECTOR, "liked": ("a",)},
+        {"photo": b"x", "emphasis": 1.0, "worn": 0.5, "category": "restrict", "collapse": False, "why": True},
         {"item_id": "a", "disliked": ("b",), "facets": ("color",) * MAX_FACETS, "facet_limit": MAX_FACET_VALUES},
     ],
 )
@@ -35,6 +36,10 @@ def test_good(given: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
+        ({"photo": b"x", "emphasis": 1.5}, "emphasis is 1.5; it must be 0-1"),
+        ({"photo": b"x", "worn": 2.0}, "worn is 2.0; it must be auto, off or a strength"),
+        ({"photo": b"x", "worn": "on"}, "worn is 'on'; it must be auto"),
+        ({"photo": b"x", "category": "shoes"}, "category is 'shoes'; it must be boost"),
         ({}, "exactly one of photo, url, item_id, vector, or liked; found none"),
         ({"photo": b"x", "item_id": "a"}, "found photo and item_id"),
         ({"vector": VECTOR, "url": "https://example.com/x.jpg", "liked": ("a",)}, "found url and vector"),
