@@ -21,10 +21,12 @@ from nitari.evaluate.protocols import EvalProtocol, EvalQuery
 from nitari.evaluate.qrels import Ranking
 from nitari.ingest.worker import ImportReport
 from nitari.search.query import Query, RegionChoice
-from nitari.types import Answer
+from nitari.types import Answer, Hit
 
 DEPTH = 1000
 """Hits ranked for a query: TREC's custom, and the searcher's largest page."""
+SHOWN = 20
+"""Hits of a query that are kept whole, with photo and box, for people to look at."""
 
 
 class Ingests(Protocol):
@@ -62,6 +64,7 @@ class Run:
         gallery: Counts of the gallery's import.
         seconds: Wall-clock time of the queries together.
         timing_ms: Mean milliseconds of a query by stage.
+        hits: For every query id that was answered, its first ``SHOWN`` hits.
     """
 
     protocol: EvalProtocol
@@ -71,6 +74,7 @@ class Run:
     gallery: ImportReport
     seconds: float
     timing_ms: Mapping[str, float] = field(default_factory=dict)
+    hits: Mapping[str, tuple[Hit, ...]] = field(default_factory=dict)
 
 
 def home_for(root: Path, protocol: EvalProtocol, fingerprint: str) -> Path:
@@ -116,6 +120,7 @@ def run_protocol(
     gallery = ingester.run(protocol.gallery, sync=True, allow_delete=True, on_progress=on_import)
     rankings: dict[str, Ranking] = {}
     failures: dict[str, str] = {}
+    hits: dict[str, tuple[Hit, ...]] = {}
     totals: dict[str, float] = {}
     started = perf_counter()
     with open_searcher() as searcher:
@@ -125,13 +130,14 @@ def run_protocol(
                 failures[query.query_id] = outcome.message
             else:
                 rankings[query.query_id] = tuple((hit.item_id, hit.score) for hit in outcome.hits)
+                hits[query.query_id] = outcome.hits[:SHOWN]
                 for stage, spent in outcome.timing_ms.items():
                     totals[stage] = totals.get(stage, 0.0) + spent
             if on_query is not None:
                 on_query(len(rankings), len(protocol.queries))
     answered = max(1, len(rankings) - len(failures))
     timing = {stage: total / answered for stage, total in totals.items()}
-    return Run(protocol, rankings, failures, depth, gallery, perf_counter() - started, timing)
+    return Run(protocol, rankings, failures, depth, gallery, perf_counter() - started, timing, hits)
 
 
 def _ask_all(

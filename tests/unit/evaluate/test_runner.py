@@ -51,6 +51,7 @@ def test_gallery_is_synchronized_then_queries_are_asked_in_order(tmp_path: Path)
     assert (by_photo[b"a"].region, by_photo[b"a"].filter, by_photo[b"a"].k) == (box, {"not": {"x": 1}}, 2)
     assert by_photo[b"b"].region == "auto"
     assert found.timing_ms == {"total": 2.0}
+    assert [hit.item_id for hit in found.hits["q2"]] == ["three", "two"]
     assert not searcher.is_open
 
 
