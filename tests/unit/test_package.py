@@ -26,6 +26,7 @@ LEAVES = {
     "nitari.changes",
     "nitari.disk",
     "nitari.documents",
+    "nitari.folds",
 }
 STAGES = ("catalog", "images", "regions", "embeddings", "index")
 BASES = {f"nitari.{stage}.base" for stage in STAGES}
@@ -39,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "changes": set(),
     "disk": set(),
     "documents": set(),
+    "folds": set(),
     "settings": set(),
     "catalog": set(),
     "images": {"nitari.raster"},
@@ -50,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "extract": BASES,
     "search": BASES | {"nitari.extract"},
     "ingest": BASES | {"nitari.extract"},
-    "evaluate": BASES | {"nitari.extract", "nitari.search", "nitari.ingest"},
+    "evaluate": BASES | {"nitari.extract", "nitari.search", "nitari.ingest", "nitari.raster"},
     "samples": {"nitari.raster"},
     "snapshots": BASES,
     "telemetry": set(),
