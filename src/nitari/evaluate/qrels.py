@@ -70,12 +70,16 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
 
 def write_qrels(path: Path, judgments: Judgments) -> None:
     """Write judgments, in the order of the mapping."""
-    lines = [
+    path.write_text(qrels_text(judgments), encoding="utf-8", newline="\n")
+
+
+def qrels_text(judgments: Judgments) -> str:
+    """The content of a file of judgments, in the order of the mapping."""
+    return "".join(
         f"{query_id}\t0\t{item_id}\t{grade}\n"
         for query_id, judged in judgments.items()
         for item_id, grade in judged.items()
-    ]
-    path.write_text("".join(lines), encoding="utf-8", newline="\n")
+    )
 
 
 def write_run(path: Path, rankings: Rankings, *, tag: str = "nitari") -> None:
