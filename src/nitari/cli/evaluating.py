@@ -16,6 +16,7 @@ from nitari.wiring import open_feed, open_ingester, open_searcher
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from nitari.evaluate.compare_run import SavedRun
     from nitari.evaluate.runner import Run
     from nitari.settings import Settings
 
@@ -27,10 +28,25 @@ HOMES = "eval"
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--run", "run_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the TREC run here.")
 @click.option("--details", is_flag=True, help="With --json: the measures of every query too.")
+@click.option("--judgments", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              help="Further judgments (qrels), which count more than the protocol's own.")  # fmt: skip
+@click.option("--save", "save_file", type=click.Path(path_type=Path, dir_okay=False),
+              help="Save the run here, for `nitari compare`.")  # fmt: skip
+@click.option("--small", is_flag=True, help="With --save: 20 ranks, no photos, no paths: fit to be committed.")
 @json_option
 @click.pass_obj
 def eval_command(
-    context: CommandContext, /, protocol: str, folder: Path, *, run_file: Path | None, details: bool, as_json: bool
+    context: CommandContext,
+    /,
+    protocol: str,
+    folder: Path,
+    *,
+    run_file: Path | None,
+    details: bool,
+    judgments: Path | None,
+    save_file: Path | None,
+    small: bool,
+    as_json: bool,
 ) -> int:
     r"""Measure PROTOCOL on DIR, which holds feed.csv (and, for qrels, queries.csv and perhaps qrels.txt).
 
@@ -41,18 +57,40 @@ def eval_command(
 
     The gallery is kept in the home folder, so that a repetition embeds nothing twice.
     """
+    from nitari.evaluate.compare_marks import with_marks
     from nitari.evaluate.qrels import write_run
     from nitari.evaluate.report import report
 
     run = _measure(context.settings(), protocol, folder, quiet=as_json)
+    if judgments is not None:
+        run = with_marks(run, judgments)
     if run_file is not None:
         write_run(run_file, run.rankings)
     found = report(run, settings=_told(context.settings()), details=details)
+    if save_file is not None:
+        save(run, save_file, settings=context.settings(), is_small=small)
     if as_json:
         print_json(found)
     else:
         _print_report(found)
     return 3 if run.failures or run.gallery.rejected else 0
+
+
+def saved(run: Run, settings: Settings, *, name: str | None = None) -> SavedRun:
+    """The run as `nitari compare` takes it, with the measures that the report tells."""
+    from nitari.evaluate.compare_run import of_run
+    from nitari.evaluate.report import report
+
+    values = report(run, details=True)["per_query"]
+    return of_run(run, values, name=name or settings.models.embedder, settings=_told(settings))
+
+
+def save(run: Run, path: Path, *, settings: Settings, is_small: bool = False) -> None:
+    """Save a run for `nitari compare`."""
+    from nitari.evaluate.compare_run import small, write_saved
+
+    whole = saved(run, settings)
+    write_saved(path, small(whole) if is_small else whole)
 
 
 def _measure(settings: Settings, protocol: str, folder: Path, *, quiet: bool) -> Run:
