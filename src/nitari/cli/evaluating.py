@@ -61,7 +61,7 @@ def eval_command(
     from nitari.evaluate.qrels import write_run
     from nitari.evaluate.report import report
 
-    run = _measure(context.settings(), protocol, folder, quiet=as_json)
+    run = measure(context.settings(), protocol, folder, quiet=as_json)
     if judgments is not None:
         run = with_marks(run, judgments)
     if run_file is not None:
@@ -93,7 +93,7 @@ def save(run: Run, path: Path, *, settings: Settings, is_small: bool = False) ->
     write_saved(path, small(whole) if is_small else whole)
 
 
-def _measure(settings: Settings, protocol: str, folder: Path, *, quiet: bool) -> Run:
+def measure(settings: Settings, protocol: str, folder: Path, *, quiet: bool) -> Run:
     """Import the protocol's gallery into a home of its own and ask its queries there."""
     from nitari.evaluate.protocols import make_protocol
     from nitari.evaluate.runner import home_for, run_protocol
