@@ -172,6 +172,7 @@ def open_searcher(settings: Settings, *, extractor: Extractor | None = None) -> 
         extractor=lambda: extractor,
         source=_web_source(settings),
         remembered=settings.server.query_cache,
+        blocks=extractor.blocks,
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitari.index.base import Allowed, Step
+from nitari.search.emphasis import Weighed
 from nitari.search.gallery import Holding
 from nitari.types import FloatArray, KeyArray, Matches
 
@@ -24,7 +25,8 @@ class Nearest:
 
     Args:
         views: int64 ``[n]``: for each, the view that matched best (a row of ``ItemTable``).
-        distances: float32 ``[n]``: cosine distances, ascending.
+        distances: float32 ``[n]``: cosine distances (what likeness lacks to 1, where the query has an emphasis),
+            ascending.
     """
 
     views: NDArray[np.int64]
@@ -73,6 +75,7 @@ def nearest_items(
     vectors: FloatArray,
     *,
     count: int,
+    scales: FloatArray | None = None,
     excluded: frozenset[int] = frozenset(),
     allowed: Allowed | None = None,
     group_by: Literal["item", "group"] = "item",
@@ -89,26 +92,37 @@ def nearest_items(
         holding: What is searched.
         vectors: float32 ``[q, dim]``, unit rows.
         count: At least 1.
+        scales: float32 ``[q]``: of what likeness is in multiples of the cosine; see ``Weighed``.
         excluded: Ordinals of items to leave out.
         allowed: Filter.
         group_by: Whether each item, or each group, is shown once.
-        max_distance: Radius; items a little beyond it may be among the answer.
+        max_distance: Radius, in the answer's distances; items a little beyond it may be among the answer.
         trace: Where the index is to note what it does; it is asked again where more is needed.
     """
     total = len(holding.index)
     if not total or not len(holding.items):
         return Nearest(np.empty(0, np.int64), np.empty(0, np.float32))
-    radius = None if max_distance is None else max_distance + _RADIUS_MARGIN
+    asking = Weighed(vectors, scales)
+    within = asking.radius(max_distance)
+    radius = None if within is None else within + _RADIUS_MARGIN
     keys_per_item = total / len(holding.items)
     asked = _rounded(max(_ASKED_AT_LEAST, int((count + len(excluded)) * keys_per_item)))
     while True:
         asked = min(asked, total)
-        merged = merge(holding.index.query(vectors, asked, allowed=allowed, max_distance=radius, trace=trace), asked)
+        answers = holding.index.query(vectors, asked, allowed=allowed, max_distance=radius, trace=trace)
+        merged = merge(_likened(answers, asking), asked)
         complete = asked == total or merged.frontier == np.inf
         found = _distinct(holding, merged, np.inf if complete else merged.frontier, excluded, group_by)
         if complete or len(found) >= count:
             return Nearest(found.views[:count], found.distances[:count])
         asked *= 2
+
+
+def _likened(answers: Sequence[Matches], asking: Weighed) -> Sequence[Matches]:
+    """The answers by what their likeness lacks to 1, in the order that they have."""
+    if asking.scales is None:
+        return answers
+    return [Matches(found.keys, asking.distances(row, found.distances)) for row, found in enumerate(answers)]
 
 
 def _distinct(

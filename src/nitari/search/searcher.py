@@ -19,6 +19,7 @@ from nitari.images.base import ImageSource
 from nitari.index.base import PromisesRecall, Step, VectorIndex
 from nitari.search.columns import AttributeSummary
 from nitari.search.counts import Counted, Counts
+from nitari.search.emphasis import can_emphasize, weighed
 from nitari.search.feedback import bent
 from nitari.search.filters import EVERYTHING, Filter, parse_filter
 from nitari.search.gallery import Gallery, Holding
@@ -26,7 +27,7 @@ from nitari.search.nearest import Nearest, nearest_items
 from nitari.search.photos import PhotoReader
 from nitari.search.query import Query, check_facets
 from nitari.search.recent import Recent
-from nitari.types import Answer, Box, Detection, FloatArray, Hit, Region
+from nitari.types import Answer, Block, Box, Detection, FloatArray, Hit, Region
 
 # What looks like an item is asked again and again (every product page shows it), and stays true until an item changes:
 # so many answers of at most so many neighbors are kept, 12 bytes a neighbor.
@@ -89,6 +90,8 @@ class Searcher:
         source: Gets the photos of ``url`` queries; ``None`` refuses them. The searcher closes it.
         remembered: Of how many query photos the vectors (never the photos) are kept, so that another filter, page or
             threshold costs no network, and another box only that of its own vector.
+        blocks: What the parts of the gallery's vectors speak of; ``()`` where that is not known, and ``Query.emphasis``
+            changes nothing.
     """
 
     def __init__(
@@ -98,8 +101,10 @@ class Searcher:
         extractor: Callable[[], Extractor],
         source: ImageSource | None = None,
         remembered: int = 0,
+        blocks: Sequence[Block] = (),
     ) -> None:
         self._gallery = gallery
+        self._blocks = tuple(blocks)
         self._photos = PhotoReader(
             extractor=extractor,
             collection=gallery.collection,
@@ -114,6 +119,11 @@ class Searcher:
     def collection(self) -> str:
         """The name of what is searched."""
         return self._gallery.collection
+
+    @property
+    def takes_emphasis(self) -> bool:
+        """Whether ``Query.emphasis`` changes anything: whether the model's vectors tell color from shape."""
+        return can_emphasize(self._blocks)
 
     @property
     def refreshed_at(self) -> float:
@@ -285,10 +295,12 @@ class Searcher:
 
         def look() -> Nearest:
             vectors, excluded = self._wanted(holding, query, brought)
+            asking = weighed(vectors, self._blocks, query.emphasis)
             return nearest_items(
                 holding,
-                vectors,
+                asking.vectors,
                 count=count,
+                scales=asking.scales,
                 excluded=excluded,
                 allowed=allowed,
                 group_by=query.group_by,
@@ -299,7 +311,8 @@ class Searcher:
         if query.item_id is None or query.liked or query.disliked or count > _NEIGHBORS or query.explain:
             return look()
         token = None if allowed is None else allowed.token
-        return self._neighbors.get(holding.version, (query.item_id, token, count, query.group_by, max_distance), look)
+        key = (query.item_id, token, count, query.group_by, max_distance, query.emphasis)
+        return self._neighbors.get(holding.version, key, look)
 
     def _wanted(self, holding: Holding, query: Query, brought: FloatArray | None) -> tuple[FloatArray, frozenset[int]]:
         """What to search with (float32 ``[q, dim]``, unit rows), and the items that are not to be answered.

@@ -1,0 +1,122 @@
+"""The emphasis: what it promises of any query vector, whatever its blocks hold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nitari.extract import unit
+from nitari.search.emphasis import MOST_COLOR, Weighed, can_emphasize, contributions, weighed
+from nitari.types import Block, FloatArray
+
+BLOCKS = (Block("shape", 0, 6), Block("color", 6, 10), Block("texture", 10, 13), Block("aspect", 13, 14))
+SHAPE = (Block("shape", 0, 14),)
+EMPHASES = st.floats(0, 1)
+
+
+@st.composite
+def queries(draw: st.DrawFn) -> FloatArray:
+    """One to three unit rows, whose blocks are of any lengths, some perhaps zero."""
+    rows = draw(st.integers(1, 3))
+    seed = draw(st.integers(0, 2**32 - 1))
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(size=(rows, 14))
+    for block in BLOCKS:
+        lengths = draw(st.lists(st.sampled_from([0.0, 0.01, 0.3, 1.0, 3.0]), min_size=rows, max_size=rows))
+        part = vectors[:, block.start : block.stop]
+        vectors[:, block.start : block.stop] = unit(part) * np.array(lengths)[:, None]
+    vectors[:, 0] += 1e-3  # never all zero
+    return unit(vectors)
+
+
+def share(vectors: FloatArray, emphasis: float, *names: str) -> FloatArray:
+    """What blocks of these names add to each query's likeness to itself."""
+    asking = weighed(vectors, BLOCKS, emphasis)
+    scales = np.ones(len(vectors)) if asking.scales is None else asking.scales
+    return np.array(
+        [
+            sum(contributions(row * scale, own, BLOCKS)[name] for name in names)
+            for row, scale, own in zip(asking.vectors, scales, vectors, strict=True)
+        ]
+    )
+
+
+@given(queries())
+def test_the_middle_changes_nothing(vectors: FloatArray) -> None:
+    """At .5 the very same array is searched with."""
+    asking = weighed(vectors, BLOCKS, 0.5)
+    assert asking.vectors is vectors
+    assert asking.scales is None
+
+
+@given(queries(), EMPHASES)
+def test_a_model_without_color_takes_no_emphasis(vectors: FloatArray, emphasis: float) -> None:
+    """Nor does one whose blocks nobody knows, or that knows nothing but looks."""
+    for blocks in (SHAPE, (), (Block("color", 0, 10), Block("texture", 10, 14))):
+        assert not can_emphasize(blocks)
+        assert weighed(vectors, blocks, emphasis).vectors is vectors
+    assert can_emphasize(BLOCKS)
+
+
+@given(queries(), EMPHASES)
+def test_a_query_is_always_like_itself(vectors: FloatArray, emphasis: float) -> None:
+    """Rows stay unit, scales are 1 or more, and the likeness of a query to itself is 1 at any emphasis."""
+    asking = weighed(vectors, BLOCKS, emphasis)
+    np.testing.assert_allclose(np.linalg.norm(asking.vectors, axis=1), 1, atol=1e-5)
+    for row, own in enumerate(vectors):
+        distance = np.array([1 - float(asking.vectors[row] @ own)], np.float32)
+        scale = 1.0 if asking.scales is None else float(asking.scales[row])
+        assert scale >= 1 - 1e-6
+        assert asking.distances(row, distance) == pytest.approx(0, abs=1e-6 * max(10.0, 2 * scale))
+
+
+@given(queries(), st.lists(EMPHASES, min_size=2, max_size=6))
+def test_color_only_grows(vectors: FloatArray, emphases: list[float]) -> None:
+    """The larger the emphasis, the larger color's share, of every query."""
+    shares = np.stack([share(vectors, emphasis, "color") for emphasis in sorted(emphases)])
+    assert (np.diff(shares, axis=0) >= -1e-5).all()
+
+
+@given(queries())
+def test_the_ends(vectors: FloatArray) -> None:
+    """At 0 nothing but shape counts, at 1 color has its share, wherever the query has both to begin with."""
+    own = np.square(vectors.astype(np.float64))
+    color, looks = own[:, 6:10].sum(axis=1), own[:, 6:13].sum(axis=1)
+    both = (looks > 1e-5) & (looks < 1 - 1e-5)
+    np.testing.assert_allclose(share(vectors, 0, "color", "texture")[both], 0, atol=1e-6)
+    both = (color > 1e-5) & (color < 1 - 1e-5)
+    np.testing.assert_allclose(share(vectors, 1, "color")[both], np.maximum(MOST_COLOR, color)[both], atol=1e-4)
+
+
+@given(queries(), EMPHASES, st.integers(0, 2**32 - 1))
+def test_contributions_add_up(vectors: FloatArray, emphasis: float, seed: int) -> None:
+    """What the kinds of blocks add is the likeness, whatever the item."""
+    item = unit(np.random.default_rng(seed).normal(size=14))
+    asking = weighed(vectors, BLOCKS, emphasis)
+    scale = 1.0 if asking.scales is None else float(asking.scales[0])
+    found = contributions(asking.vectors[0] * scale, item, BLOCKS)
+    assert list(found) == ["shape", "color", "texture", "aspect"]
+    assert sum(found.values()) == pytest.approx(scale * float(asking.vectors[0] @ item), abs=1e-5 * scale)
+
+
+def test_blocks_of_one_name_are_told_together() -> None:
+    """Two networks are both shape."""
+    one = np.full(4, 0.5, np.float32)
+    blocks = (Block("shape", 0, 1), Block("color", 1, 2), Block("shape", 2, 4))
+    assert contributions(one, one, blocks) == {"shape": 0.75, "color": 0.25}
+
+
+@given(queries(), EMPHASES, st.floats(0, 1))
+def test_a_radius_leaves_nothing_out(vectors: FloatArray, emphasis: float, wanted: float) -> None:
+    """What is near enough by likeness is near enough by the cosine distance that the index is asked for."""
+    asking = weighed(vectors, BLOCKS, emphasis)
+    radius = asking.radius(wanted)
+    assert radius is not None
+    cosines = np.linspace(0, 2, 101, dtype=np.float32)
+    for row in range(len(vectors)):
+        near = asking.distances(row, cosines) <= wanted
+        assert (cosines[near] <= radius + 1e-6).all()
+    assert asking.radius(None) is None
+    assert Weighed(vectors).radius(wanted) == wanted
