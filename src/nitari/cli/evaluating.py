@@ -98,7 +98,7 @@ def measure(settings: Settings, protocol: str, folder: Path, *, quiet: bool) -> 
     from nitari.evaluate.protocols import make_protocol
     from nitari.evaluate.runner import home_for, run_protocol
 
-    asked = make_protocol(protocol, open_feed(settings, str(folder)), folder.resolve())
+    asked = make_protocol(protocol, folder.resolve(), lambda where: open_feed(settings, str(where)))
     home = home_for(settings.home / HOMES, asked, Extractors(settings).build().fingerprint)
     there = settings.model_copy(update={"home": home})
     with open_ingester(there) as ingester, _progress(quiet=quiet) as bar:

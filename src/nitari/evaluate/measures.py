@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from nitari.errors import UsageError
 from nitari.evaluate.qrels import Judgments, Rankings, strictly_falling
 
 PerQuery: TypeAlias = Mapping[str, Mapping[str, float]]
@@ -76,20 +77,29 @@ def ndcg(k: int) -> Any:
     return nDCG @ k
 
 
-_MEASURES: Mapping[str, Callable[[], Any]] = {
-    "Success@1": lambda: success(1),
-    "Success@5": lambda: success(5),
-    "Success@10": lambda: success(10),
-    "P@1": lambda: precision(1),
-    "P@10": lambda: precision(10),
-    "mAP": average_precision,
-    "nDCG@10": lambda: ndcg(10),
-}
-MEASURES = tuple(_MEASURES)
-"""Names of the measures, in the order of reports."""
+_CUT: Mapping[str, Callable[[int], Any]] = {"Success": success, "P": precision, "nDCG": ndcg}
+_WHOLE: Mapping[str, Callable[[], Any]] = {"mAP": average_precision}
+MEASURES = ("Success@1", "Success@5", "Success@10", "P@1", "P@10", "mAP", "nDCG@10")
+"""Names of the standard measures, in the order of reports."""
 
 
-def per_query(judgments: Judgments, rankings: Rankings) -> dict[str, dict[str, float]]:
+def measure(name: str) -> Any:
+    """The measure of a name: ``Success@k``, ``P@k``, ``nDCG@k`` or ``mAP``.
+
+    Raises:
+        UsageError: another name.
+    """
+    kind, _, cut = name.partition("@")
+    if kind in _CUT and cut.isdecimal() and int(cut) > 0:
+        return _CUT[kind](int(cut))
+    if name in _WHOLE:
+        return _WHOLE[name]()
+    raise UsageError(f"there is no measure {name!r}", remedy="give Success@k, P@k, nDCG@k (k from 1 on) or mAP")
+
+
+def per_query(
+    judgments: Judgments, rankings: Rankings, measures: Sequence[str] = MEASURES
+) -> dict[str, dict[str, float]]:
     """The value of every measure for every query that has a relevant item; 0 where its ranking is empty or absent.
 
     Queries without a relevant item are left out: nothing could be right for them, so no number speaks of them.
@@ -97,8 +107,8 @@ def per_query(judgments: Judgments, rankings: Rankings) -> dict[str, dict[str, f
     import ir_measures
 
     judged = [query_id for query_id, items in judgments.items() if any(grade > 0 for grade in items.values())]
-    names = {build(): name for name, build in _MEASURES.items()}
-    values = {query_id: dict.fromkeys(MEASURES, 0.0) for query_id in judged}
+    names = {measure(name): name for name in measures}
+    values = {query_id: dict.fromkeys(measures, 0.0) for query_id in judged}
     run = {query_id: dict(strictly_falling(rankings[query_id])) for query_id in judged if rankings.get(query_id)}
     if not run:
         return values
@@ -109,16 +119,23 @@ def per_query(judgments: Judgments, rankings: Rankings) -> dict[str, dict[str, f
 
 
 def estimates(values: PerQuery, queries: Iterable[str] | None = None) -> dict[str, Estimate]:
-    """Mean and interval of every measure over these queries (all of ``values`` if ``None``); empty without queries."""
+    """Mean and interval of every measure over these queries (all of ``values`` if ``None``); empty without queries.
+
+    A measure that some of them do not have is about the others.
+    """
     chosen = list(values if queries is None else queries)
-    if not chosen:
-        return {}
-    table = np.array([[values[query_id][name] for name in MEASURES] for query_id in chosen], dtype=np.float64)
-    low, high = bootstrap(table)
-    return {
-        name: Estimate(float(mean), float(lo), float(hi))
-        for name, mean, lo, hi in zip(MEASURES, table.mean(axis=0), low, high, strict=True)
-    }
+    about: dict[str, list[str]] = {}
+    for query_id in chosen:
+        for name in values[query_id]:
+            about.setdefault(name, []).append(query_id)
+    found = {}
+    for ids in dict.fromkeys(map(tuple, about.values())):
+        names = [name for name, those in about.items() if tuple(those) == ids]
+        table = np.array([[values[query_id][name] for name in names] for query_id in ids], dtype=np.float64)
+        low, high = bootstrap(table)
+        for name, mean, lo, hi in zip(names, table.mean(axis=0), low, high, strict=True):
+            found[name] = Estimate(float(mean), float(lo), float(hi))
+    return {name: found[name] for name in about}
 
 
 def bootstrap(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nitari.evaluate.measures import LEVEL, RESAMPLES, SEED, Estimate, by_category, estimates, per_query
+from nitari.evaluate.protocols import Lens
 from nitari.evaluate.runner import Run
 
 DIGITS = 4
@@ -28,8 +29,8 @@ def report(run: Run, *, settings: Mapping[str, Any] | None = None, details: bool
         among them counts 0.
     """
     protocol = run.protocol
-    values = per_query(protocol.judgments, run.rankings) if protocol.judgments is not None else {}
-    categories = by_category(values, {query.query_id: query.category for query in protocol.queries})
+    values = values_of(run)
+    categories = by_category(values, {query.subject: query.category for query in protocol.queries})
     told = {
         "protocol": protocol.name,
         "queries": len(protocol.queries),
@@ -56,6 +57,25 @@ def report(run: Run, *, settings: Mapping[str, Any] | None = None, details: bool
     if details:
         told["per_query"] = {query_id: dict(measures) for query_id, measures in values.items()}
     return told
+
+
+def values_of(run: Run) -> dict[str, dict[str, float]]:
+    """What each lens of the protocol says of each subject that it is about, by the subject and the lens' name.
+
+    Subjects are queries, but where one photo asks in several ways, all of them are about one.
+    """
+    subjects = {query.query_id: query.subject for query in run.protocol.queries}
+    by_judgments: dict[int, list[Lens]] = {}
+    for lens in run.protocol.measured:
+        by_judgments.setdefault(id(lens.judgments), []).append(lens)
+    found: dict[str, dict[str, float]] = {}
+    for lenses in by_judgments.values():
+        measures = list(dict.fromkeys(lens.measure for lens in lenses))
+        for query_id, values in per_query(lenses[0].judgments or {}, run.rankings, measures).items():
+            said = found.setdefault(subjects.get(query_id, query_id), {})
+            said.update({lens.name: values[lens.measure] for lens in lenses})
+    order = {lens.name: place for place, lens in enumerate(run.protocol.measured)}
+    return {subject: dict(sorted(said.items(), key=lambda pair: order[pair[0]])) for subject, said in found.items()}
 
 
 def _numbers(measured: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:

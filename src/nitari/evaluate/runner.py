@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Protocol
 
 from nitari.catalog.base import Feed
 from nitari.errors import BlockedError, DataError, FetchError
@@ -81,15 +81,17 @@ def home_for(root: Path, protocol: EvalProtocol, fingerprint: str) -> Path:
     """The home folder that keeps this protocol's gallery between evaluations, below ``root``.
 
     Another folder for other data and for another way to extract, so that switching back and forth embeds nothing twice
-    and never meets vectors of another kind.
+    and never meets vectors of another kind. Protocols with the same galleries share one.
 
     Args:
         root: Where such folders lie.
-        protocol: Its gallery's feed id and folder are part of the name.
+        protocol: Its galleries' feed ids and folders are part of the name.
         fingerprint: The extractor's.
     """
-    text = "\n".join((protocol.gallery.feed_id, protocol.gallery.image_base or "", fingerprint))
-    return root / f"{protocol.name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    feeds = [part for gallery in protocol.galleries for part in (gallery.feed_id, gallery.image_base or "")]
+    text = "\n".join((*feeds, fingerprint))
+    name = protocol.gallery.feed_id.partition(":")[0].removeprefix("eval-")
+    return root / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def run_protocol(
@@ -117,7 +119,9 @@ def run_protocol(
         NitariError: what the ingester or the searcher raises, except for a query's photo that is unusable, which is
             recorded in ``failures``.
     """
-    gallery = ingester.run(protocol.gallery, sync=True, allow_delete=True, on_progress=on_import)
+    gallery = _together(
+        [ingester.run(feed, sync=True, allow_delete=True, on_progress=on_import) for feed in protocol.galleries]
+    )
     rankings: dict[str, Ranking] = {}
     failures: dict[str, str] = {}
     hits: dict[str, tuple[Hit, ...]] = {}
@@ -147,7 +151,7 @@ def _ask_all(
 
     def ask(query: EvalQuery) -> Answer | DataError:
         try:
-            return searcher.search(_query(query, protocol.gallery.image_base, depth))
+            return searcher.search(_query(query, query.image_base or protocol.gallery.image_base, depth))
         except DataError as exc:  # an unusable photo is the data's fault: one failure, not the end of the run
             return exc
 
@@ -170,9 +174,20 @@ def _ask_all(
 def _query(query: EvalQuery, base: str | None, depth: int) -> Query:
     """The query as the searcher takes it, its photo read."""
     region: RegionChoice = query.box if query.box is not None else "auto"
+    asked: dict[str, Any] = {"region": region, "filter": query.filter, "k": depth, "min_score": query.min_score}
+    if query.emphasis is not None:
+        asked["emphasis"] = query.emphasis
     if query.image_link.lower().startswith(("http://", "https://")):
-        return Query(url=query.image_link, region=region, filter=query.filter, k=depth)
-    return Query(photo=_read(query.image_link, base), region=region, filter=query.filter, k=depth)
+        return Query(url=query.image_link, **asked)
+    return Query(photo=_read(query.image_link, base), **asked)
+
+
+def _together(reports: Sequence[ImportReport]) -> ImportReport:
+    """The counts of several imports as one, under the name of the first."""
+    counts = ("rows", "indexed", "updated", "unchanged", "rejected", "kept", "photos", "rejections", "deleted")
+    sums = {name: sum(getattr(report, name) for report in reports) for name in counts}
+    seconds, complete = sum(report.seconds for report in reports), all(report.complete for report in reports)
+    return replace(reports[0], **sums, seconds=seconds, complete=complete, total=sums["rows"])
 
 
 def _read(link: str, base: str | None) -> bytes:
