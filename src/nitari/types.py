@@ -210,6 +210,7 @@ class Extraction:
         views: The vectors, at least one.
         lowlevel: float32 ``[300]`` color/texture descriptor of the largest region (the whole photo if there is none).
         timing_ms: Milliseconds by stage: ``decode``, ``regions``, ``embed``.
+        worn: Probability that a query photo shows a worn garment, 0-1; ``None`` where nothing tells.
     """
 
     width: int
@@ -218,6 +219,7 @@ class Extraction:
     views: tuple[View, ...]
     lowlevel: FloatArray | None
     timing_ms: Mapping[str, float]
+    worn: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,7 +8,7 @@ from threading import Lock
 from time import perf_counter
 
 from nitari.errors import ConfigurationError, UsageError
-from nitari.extract import Choice, Extractor
+from nitari.extract import Choice, Extractor, Worn
 from nitari.images.base import ImageSource, Original
 from nitari.search.memory import RememberingExtractor
 from nitari.types import Detection, Extraction
@@ -42,10 +42,10 @@ class PhotoReader:
         self._extractor: RememberingExtractor | None = None
         self._lock = Lock()
 
-    def extract(self, photo: bytes | None, url: str | None, choice: Choice) -> Extraction:
+    def extract(self, photo: bytes | None, url: str | None, choice: Choice, worn: Worn = "auto") -> Extraction:
         """All that is searched with of a photo, or else of the one behind a link (then ``fetch`` is timed, too)."""
         data, fetch_ms = self._bytes(photo, url)
-        extraction = self._loaded().extract(data, choice=choice)
+        extraction = self._loaded().extract(data, choice=choice, worn=worn)
         return replace(extraction, timing_ms={**fetch_ms, **extraction.timing_ms})
 
     def detect(self, photo: bytes | None, url: str | None) -> Detection:

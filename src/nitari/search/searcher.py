@@ -72,12 +72,14 @@ class _Question:
         regions: Found on the query photo.
         box: Of the query photo, that is searched with.
         timing_ms: Milliseconds by stage so far.
+        worn: Probability that the query photo shows a worn garment; ``None`` where nothing tells.
     """
 
     vectors: FloatArray | None = None
     regions: tuple[Region, ...] = ()
     box: Box | None = None
     timing_ms: Mapping[str, float] = field(default_factory=dict)
+    worn: float | None = None
 
 
 class Searcher:
@@ -157,7 +159,7 @@ class Searcher:
         now = perf_counter()
         timing = {**question.timing_ms, "search": (now - asked) * 1e3, "total": (now - started) * 1e3}
         plan = None if trace is None else tuple(asdict(step) for step in trace)
-        return Answer(hits, timing, question.regions, question.box, more, total, facets, seq, plan)
+        return Answer(hits, timing, question.regions, question.box, more, total, facets, seq, plan, worn=question.worn)
 
     def detect(self, *, photo: bytes | None = None, url: str | None = None) -> Detection:
         """The products on a photo. A search with the same photo then does not look for them again.
@@ -269,12 +271,13 @@ class Searcher:
     def _question(self, query: Query) -> _Question:
         """What the query brings; photos are fetched and embedded here, before the gallery is held still."""
         if query.photo is not None or query.url is not None:
-            extraction = self._photos.extract(query.photo, query.url, query.region)
+            extraction = self._photos.extract(query.photo, query.url, query.region, query.worn)
             return _Question(
                 vectors=np.stack([view.vector for view in extraction.views]).astype(np.float32, copy=False),
                 regions=extraction.regions,
                 box=min((view.region.box for view in extraction.views), key=lambda box: box.area),
                 timing_ms=extraction.timing_ms,
+                worn=extraction.worn,
             )
         if query.vector is not None:
             return _Question(vectors=_checked(query.vector, self._gallery.dim)[None])
