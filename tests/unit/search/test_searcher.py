@@ -517,13 +517,13 @@ def test_extractor_that_fails_is_tried_again(shop: Open) -> None:
 def test_warm_runs_the_networks(shop: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """Warming up embeds a photo, as networks may be loaded when they first run."""
     embedded = []
-    embed = TextEmbedder.embed
+    features = TextEmbedder.features
 
     def watched(self: TextEmbedder, photo: Photo, regions: Sequence[Region]) -> FloatArray:
         embedded.append(photo)
-        return embed(self, photo, regions)
+        return features(self, photo, regions)
 
-    monkeypatch.setattr(TextEmbedder, "embed", watched)
+    monkeypatch.setattr(TextEmbedder, "features", watched)
     shop(*_items(1)).warm()
     assert len(embedded) == 1
 
