@@ -84,6 +84,8 @@ def test_filter_box_group_and_paging(terminal: Terminal) -> None:
     assert (step["rows"], step["part"]) == (12, "live")
     assert "in memory" in terminal.run("similar", "i0003", "--explain")
     assert terminal.json("search", photo, "--min-score", "0.999")["hits"][0]["item_id"] == "i0003"
+    said = ("--emphasis", "1", "--worn", "0.5", "--category", "off", "--no-collapse")
+    assert terminal.json("search", photo, *said, "-k", "1")["hits"][0]["item_id"] == "i0003"
 
 
 def test_recommendation(terminal: Terminal) -> None:
@@ -109,6 +111,8 @@ def test_mistakes_get_messages_and_codes(terminal: Terminal, tmp_path: Path) -> 
     assert "not JSON" in terminal.run("search", photo, "--filter", "{color: red}", code=2)
     assert "not in the catalog" in terminal.run("similar", "nope", code=2)
     assert "not four numbers" in terminal.run("search", photo, "--box", "1,2", code=2)
+    assert "neither auto, off nor" in terminal.run("search", photo, "--worn", "on", code=2)
+    assert "a strength, 0-1" in terminal.run("search", photo, "--worn", "2", code=2)
     assert "commands are" in terminal.run("serch", code=2)
     (tmp_path / "page.jpg").write_text("<html>404</html>")
     assert "HTML" in terminal.run("search", tmp_path / "page.jpg", code=4)

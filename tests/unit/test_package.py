@@ -57,7 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "snapshots": BASES,
     "telemetry": set(),
     "server": BASES | {"nitari.search", "nitari.ingest", "nitari.extract", "nitari.raster", "nitari.telemetry"},
-    "client": {"nitari.server.schemas"},
+    "client": {"nitari.server.schemas", "nitari.server.schemas_search"},
 }
 # wiring names every adapter, recipes those of extraction, indexes those of the index; the command line sits on top.
 FREE = ("wiring", "recipes", "indexes", "cli", "__main__")

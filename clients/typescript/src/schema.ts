@@ -585,6 +585,8 @@ export interface components {
          * @description Hits, best first.
          */
         AnswerModel: {
+            /** @description The kind of product that the query was taken for; null where that is not known, or not to be used. */
+            category: components["schemas"]["GuessModel"] | null;
             /**
              * Collection
              * @description What was searched: of one answer, everything comes from it.
@@ -635,6 +637,11 @@ export interface components {
              * @description How many items pass the filter, whatever their score.
              */
             total: number;
+            /**
+             * Worn
+             * @description Probability that the photo shows a worn garment; null where nothing tells.
+             */
+            worn: number | null;
         };
         /**
          * AttributeSummaryModel
@@ -684,6 +691,11 @@ export interface components {
             attributes: components["schemas"]["AttributeSummaryModel"][];
             /** Dim */
             dim: number;
+            /**
+             * Emphasis
+             * @description Whether `emphasis` changes a search: whether the model tells color from shape.
+             */
+            emphasis: boolean;
             /**
              * Facets
              * @description Attributes that suit as filters of a page, most telling first.
@@ -891,6 +903,23 @@ export interface components {
             found?: string;
         };
         /**
+         * GuessModel
+         * @description What a query was taken for.
+         */
+        GuessModel: {
+            /**
+             * Probability
+             * @description How sure that is.
+             */
+            probability: number;
+            /**
+             * Value
+             * @description In the catalog's own words.
+             * @example Tops > Tees
+             */
+            value: string;
+        };
+        /**
          * HealthModel
          * @description Whether it is well.
          */
@@ -921,6 +950,11 @@ export interface components {
              *     ]
              */
             box: number[];
+            /**
+             * Duplicates
+             * @description Ids of items that show the same photos and were left out in favor of this one, best first.
+             */
+            duplicates: string[];
             /**
              * Image
              * @description The link of the photo that matched best, as the feed gave it.
@@ -1282,6 +1316,25 @@ export interface components {
          */
         Ranking: {
             /**
+             * Category
+             * @description What to do about the kind of product that the query seems to show (`category` of the answer): `boost` its like, `restrict` the answer to its like, or nothing (`off`).
+             * @default boost
+             * @enum {string}
+             */
+            category?: "boost" | "restrict" | "off";
+            /**
+             * Collapse
+             * @description Whether listings that show the very same photos are answered once, the others as `duplicates`.
+             * @default true
+             */
+            collapse?: boolean;
+            /**
+             * Emphasis
+             * @description What being alike means: from 0, the same shape, over 0.5, as the model weighs it, to 1, the same color. Changes nothing where the collection's `emphasis` is false.
+             * @default 0.5
+             */
+            emphasis?: number;
+            /**
              * Explain
              * @description Whether the answer says how the index was searched (`plan`).
              * @default false
@@ -1371,10 +1424,29 @@ export interface components {
          */
         RecommendBody: {
             /**
+             * Category
+             * @description What to do about the kind of product that the query seems to show (`category` of the answer): `boost` its like, `restrict` the answer to its like, or nothing (`off`).
+             * @default boost
+             * @enum {string}
+             */
+            category?: "boost" | "restrict" | "off";
+            /**
+             * Collapse
+             * @description Whether listings that show the very same photos are answered once, the others as `duplicates`.
+             * @default true
+             */
+            collapse?: boolean;
+            /**
              * Disliked
              * @default []
              */
             disliked?: string[];
+            /**
+             * Emphasis
+             * @description What being alike means: from 0, the same shape, over 0.5, as the model weighs it, to 1, the same color. Changes nothing where the collection's `emphasis` is false.
+             * @default 0.5
+             */
+            emphasis?: number;
             /**
              * Explain
              * @description Whether the answer says how the index was searched (`plan`).
@@ -1523,11 +1595,30 @@ export interface components {
          */
         SearchBody: {
             /**
+             * Category
+             * @description What to do about the kind of product that the query seems to show (`category` of the answer): `boost` its like, `restrict` the answer to its like, or nothing (`off`).
+             * @default boost
+             * @enum {string}
+             */
+            category?: "boost" | "restrict" | "off";
+            /**
+             * Collapse
+             * @description Whether listings that show the very same photos are answered once, the others as `duplicates`.
+             * @default true
+             */
+            collapse?: boolean;
+            /**
              * Disliked
              * @description Bend the search away from these items, and leave them out.
              * @default []
              */
             disliked?: string[];
+            /**
+             * Emphasis
+             * @description What being alike means: from 0, the same shape, over 0.5, as the model weighs it, to 1, the same color. Changes nothing where the collection's `emphasis` is false.
+             * @default 0.5
+             */
+            emphasis?: number;
             /**
              * Explain
              * @description Whether the answer says how the index was searched (`plan`).
@@ -1630,6 +1721,12 @@ export interface components {
              * @default null
              */
             vector?: number[] | null;
+            /**
+             * Worn
+             * @description How much of what a wearer adds to the photo is taken out of it: as far as it shows one (`auto`), nothing (`off`), or a strength, 0-1.
+             * @default auto
+             */
+            worn?: ("auto" | "off") | number;
         };
         /**
          * SearchOptions
@@ -1637,11 +1734,30 @@ export interface components {
          */
         SearchOptions: {
             /**
+             * Category
+             * @description What to do about the kind of product that the query seems to show (`category` of the answer): `boost` its like, `restrict` the answer to its like, or nothing (`off`).
+             * @default boost
+             * @enum {string}
+             */
+            category?: "boost" | "restrict" | "off";
+            /**
+             * Collapse
+             * @description Whether listings that show the very same photos are answered once, the others as `duplicates`.
+             * @default true
+             */
+            collapse?: boolean;
+            /**
              * Disliked
              * @description Bend the search away from these items, and leave them out.
              * @default []
              */
             disliked?: string[];
+            /**
+             * Emphasis
+             * @description What being alike means: from 0, the same shape, over 0.5, as the model weighs it, to 1, the same color. Changes nothing where the collection's `emphasis` is false.
+             * @default 0.5
+             */
+            emphasis?: number;
             /**
              * Explain
              * @description Whether the answer says how the index was searched (`plan`).
@@ -1720,6 +1836,12 @@ export interface components {
              * @default auto
              */
             region?: ("auto" | "whole" | "largest") | number[];
+            /**
+             * Worn
+             * @description How much of what a wearer adds to the photo is taken out of it: as far as it shows one (`auto`), nothing (`off`), or a strength, 0-1.
+             * @default auto
+             */
+            worn?: ("auto" | "off") | number;
         };
         /**
          * SessionBody
@@ -3771,6 +3893,7 @@ export interface operations {
                      *         }
                      *       ],
                      *       "dim": 2560,
+                     *       "emphasis": true,
                      *       "facets": [
                      *         "gender",
                      *         "price"
@@ -7071,6 +7194,10 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "category": {
+                     *         "probability": 0.93,
+                     *         "value": "Gear > Bags"
+                     *       },
                      *       "collection": "fashion-baseline",
                      *       "facets": [
                      *         {
@@ -7104,6 +7231,9 @@ export interface operations {
                      *             0.05,
                      *             0.9,
                      *             0.95
+                     *           ],
+                     *           "duplicates": [
+                     *             "24-mb01-outlet"
                      *           ],
                      *           "image": "images/24-mb01.jpg",
                      *           "item_group_id": "24-mb",
@@ -7153,7 +7283,8 @@ export interface operations {
                      *         "search": 0.6,
                      *         "total": 40.4
                      *       },
-                     *       "total": 204
+                     *       "total": 204,
+                     *       "worn": 0.04
                      *     }
                      */
                     "application/json": components["schemas"]["AnswerModel"];
@@ -7471,6 +7602,10 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "category": {
+                     *         "probability": 0.93,
+                     *         "value": "Gear > Bags"
+                     *       },
                      *       "collection": "fashion-baseline",
                      *       "facets": [
                      *         {
@@ -7504,6 +7639,9 @@ export interface operations {
                      *             0.05,
                      *             0.9,
                      *             0.95
+                     *           ],
+                     *           "duplicates": [
+                     *             "24-mb01-outlet"
                      *           ],
                      *           "image": "images/24-mb01.jpg",
                      *           "item_group_id": "24-mb",
@@ -7553,7 +7691,8 @@ export interface operations {
                      *         "search": 0.6,
                      *         "total": 40.4
                      *       },
-                     *       "total": 204
+                     *       "total": 204,
+                     *       "worn": 0.04
                      *     }
                      */
                     "application/json": components["schemas"]["AnswerModel"];

@@ -16,7 +16,7 @@ from nitari.catalog.base import Catalog
 from nitari.cli.contact_sheet import contact_sheet, locate
 from nitari.cli.output import CommandContext, json_option, print_json, print_table, show_value
 from nitari.errors import DataError, FilterError, UsageError
-from nitari.search.query import MAX_K, Query, RegionChoice
+from nitari.search.query import MAX_K, NEUTRAL, Query, RegionChoice, WornChoice
 from nitari.server import present
 from nitari.types import Answer, Box
 from nitari.wiring import open_catalog, open_searcher
@@ -30,12 +30,22 @@ def _answer_options(command: _Command) -> _Command:
     count = click.IntRange(1, MAX_K)
     file = click.Path(path_type=Path, dir_okay=False)
     example = """Such as '{"price": {"lt": 50}, "color": ["red", "blue"]}'."""
+    emphasis = "What being alike means: 0 the same shape, 1 the same color, 0.5 as the model weighs them."
     options = (
         click.option("-k", "--count", "k", type=count, default=10, show_default=True, help="How many hits."),
         click.option("--offset", type=click.IntRange(0), default=0, help="How many hits to leave out first."),
         click.option("--filter", "filter_json", metavar="JSON", help=example),
         click.option("--min-score", type=click.FloatRange(0, 1), help="Leave out hits below this score."),
         click.option("--group", is_flag=True, help="Only the best item of each group."),
+        click.option("--emphasis", type=click.FloatRange(0, 1), default=NEUTRAL, show_default=True, help=emphasis),
+        click.option(
+            "--category",
+            type=click.Choice(["boost", "restrict", "off"]),
+            default="boost",
+            show_default=True,
+            help="What to do about the kind of product that the query seems to show.",
+        ),
+        click.option("--collapse/--no-collapse", default=True, help="Answer listings of the same photos once."),
         click.option("--explain", is_flag=True, help="Also say how the index was searched, and why."),
         click.option("--sheet", type=file, help="Write an HTML contact sheet here."),
         click.option("--open", "open_sheet", is_flag=True, help="Open the contact sheet in a browser."),
@@ -53,6 +63,8 @@ def _answer_options(command: _Command) -> _Command:
               help="Which part of the photo to search with, where no box is given.")  # fmt: skip
 @click.option("--vector", "vector_file", type=click.Path(path_type=Path, exists=True, dir_okay=False),
               help="Search with a vector: a JSON array of numbers in a file.")  # fmt: skip
+@click.option("--worn", metavar="auto|off|0-1", default="auto", show_default=True,
+              help="How much of what a wearer adds to the photo is taken out of it.")  # fmt: skip
 @_answer_options
 @click.pass_obj
 def search_command(
@@ -63,12 +75,13 @@ def search_command(
     box: str | None,
     region: str,
     vector_file: Path | None,
+    worn: str,
     **options: Any,
 ) -> int:
     """Search with PHOTO, a file or an http(s) URL: the products that look alike, best first."""
     if (photo is None) == (vector_file is None):
         raise UsageError("give a photo or --vector, one of them", remedy="nitari search photo.jpg")
-    asked: dict[str, Any] = {"region": _region(box, region)}
+    asked: dict[str, Any] = {"region": _region(box, region), "worn": _worn(worn)}
     if vector_file is not None:
         asked = {"vector": _read_vector(vector_file)}
     elif photo is not None and photo.startswith(("http://", "https://")):
@@ -102,6 +115,9 @@ def _answer(context: CommandContext, asked: dict[str, Any], options: dict[str, A
         min_score=options["min_score"],
         group_by="group" if options["group"] else "item",
         explain=options["explain"],
+        emphasis=options["emphasis"],
+        category=options["category"],
+        collapse=options["collapse"],
     )
     settings = context.settings()
     with open_searcher(settings) as searcher:
@@ -118,11 +134,16 @@ def _answer(context: CommandContext, asked: dict[str, Any], options: dict[str, A
 
 
 def _print_answer(answer: Answer) -> None:
+    if answer.category is not None:
+        click.echo(f"taken for: {answer.category.value} ({answer.category.probability:.0%})")
+    if answer.worn is not None:
+        click.echo(f"worn: {answer.worn:.0%}")
     if not answer.hits:
         _print_plan(answer)
         click.echo("nothing looks like this (with this filter and threshold)")
         return
     shown = [name for name in _SHOWN if any(name in hit.attributes for hit in answer.hits)]
+    duplicates = ("same photos",) if any(hit.duplicates for hit in answer.hits) else ()
     rows = [
         (
             str(rank),
@@ -131,10 +152,11 @@ def _print_answer(answer: Answer) -> None:
             hit.title,
             *(show_value(hit.attributes[name]) if name in hit.attributes else "" for name in shown),
             hit.image,
+            *((" ".join(hit.duplicates),) if duplicates else ()),
         )
         for rank, hit in enumerate(answer.hits, start=1)
     ]
-    print_table(("#", "score", "item", "title", *shown, "photo"), rows, right=("#", "score", "price"))
+    print_table(("#", "score", "item", "title", *shown, "photo", *duplicates), rows, right=("#", "score", "price"))
     timing = ", ".join(f"{stage} {ms:.1f}" for stage, ms in answer.timing_ms.items())
     _print_plan(answer)
     click.echo(f"{len(answer.hits)} hits{', more with --offset' if answer.more else ''} (ms: {timing})")
@@ -165,6 +187,15 @@ def _region(box: str | None, region: str) -> RegionChoice:
     except ValueError as exc:
         raise UsageError(f"--box {box!r} is not four numbers", remedy="such as --box 0.1,0.2,0.6,0.9") from exc
     return Box(x1, y1, x2, y2)
+
+
+def _worn(text: str) -> WornChoice:
+    if text in ("auto", "off"):
+        return text  # type: ignore[return-value]  # one of the two words
+    try:
+        return float(text)
+    except ValueError as exc:
+        raise UsageError(f"--worn {text!r} is neither auto, off nor a number", remedy="such as --worn 0.5") from exc
 
 
 def _read_filter(text: str | None) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ Operation: TypeAlias = PutOperation | DeleteOperation
 
 
 class RankingArgs(TypedDict, total=False):
-    """Which hits, how many, and what to count beside them; as ``schemas.Ranking`` explains them."""
+    """Which hits, how many, and what to count beside them; as ``schemas_search.Ranking`` explains them."""
 
     filter: Mapping[str, Any] | None
     k: int
@@ -29,6 +29,9 @@ class RankingArgs(TypedDict, total=False):
     facets: Sequence[str]
     facet_limit: int
     explain: bool
+    emphasis: float
+    category: Literal["boost", "restrict", "off"]
+    collapse: bool
 
 
 class SearchArgs(RankingArgs, total=False):
@@ -42,6 +45,7 @@ class SearchArgs(RankingArgs, total=False):
     region: Literal["auto", "whole", "largest"] | Sequence[float]
     liked: Sequence[str]
     disliked: Sequence[str]
+    worn: Literal["auto", "off"] | float
 
 
 def photo_bytes(photo: PhotoSource) -> bytes:

@@ -27,19 +27,14 @@ from nitari.client.errors import ApiServerError, JobError, shown
 from nitari.errors import UsageError
 from nitari.server.schemas import (
     MAX_BATCH,
-    MAX_WINDOW,
     AliasesModel,
     AliasModel,
-    AnswerModel,
     AttributeModel,
     BatchModel,
     CollectionModel,
     CollectionsModel,
-    DetectionModel,
     EditModel,
-    FacetsModel,
     HealthModel,
-    HitModel,
     ItemModel,
     ItemsModel,
     JobModel,
@@ -50,6 +45,13 @@ from nitari.server.schemas import (
     SnapshotModel,
     SnapshotsModel,
     StatsModel,
+)
+from nitari.server.schemas_search import (
+    MAX_WINDOW,
+    AnswerModel,
+    DetectionModel,
+    FacetsModel,
+    HitModel,
 )
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -110,7 +112,9 @@ class Client:
             query: One of ``photo`` (bytes, a path or an open file), ``url``, ``item_id``, ``vector`` or ``photo_id``.
                 All else is optional: ``region`` (``auto``, ``whole``, ``largest`` or a box in 0-1), ``liked``,
                 ``disliked``, ``filter``, ``k``, ``offset``, ``min_score``, ``group_by``, ``facets``, ``facet_limit``,
-                ``explain`` (then ``plan`` of the answer says how the index was searched).
+                ``explain`` (then ``plan`` of the answer says how the index was searched), ``emphasis`` (0 the same
+                shape, 1 the same color), ``worn`` (``auto``, ``off`` or 0-1), ``category`` (``boost``, ``restrict``
+                or ``off``), ``collapse`` (whether the same photos are answered once).
 
         Raises:
             ApiUsageError: arguments that do not go together, or a filter that does not parse.

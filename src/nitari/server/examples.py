@@ -26,6 +26,7 @@ HIT: Example = {
     "thumbnail": PHOTO,
     "box": [0.1, 0.05, 0.9, 0.95],
     "attributes": ATTRIBUTES,
+    "duplicates": ["24-mb01-outlet"],
 }
 STEP: Example = {
     "part": "live",
@@ -48,6 +49,8 @@ ANSWER: Example = {
     "timing_ms": TIMING,
     "seq": 1204,
     "plan": [STEP],
+    "category": {"value": "Gear > Bags", "probability": 0.93},
+    "worn": 0.04,
 }
 ALIAS: Example = {
     "alias": "default",
@@ -121,6 +124,7 @@ COLLECTION: Example = {
     "seq": 1204,
     "attributes": [{"name": "gender", "kinds": ["text"], "items": 204, "distinct": 2}],
     "facets": ["gender", "price"],
+    "emphasis": True,
     "keeps_query_photos": True,
     "query_photo_days": 30,
     "limits": {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import Any, TypeAlias
 
 from fastapi import FastAPI
@@ -18,7 +19,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.routing import BaseRoute
 
 from nitari import __version__
-from nitari.server import problems, schemas
+from nitari.server import problems, schemas, schemas_search
 from nitari.server.body import BINARY, FORM, JSON
 from nitari.server.security.sessions import COOKIE
 
@@ -213,15 +214,19 @@ def install(app: FastAPI) -> None:
 
 
 def _schemas() -> Doc:
-    """Every schema of ``schemas``: what clients send as it may come, what they get as it is sent."""
+    """Every schema there is: what clients send as it may come, what they get as it is sent."""
     models = [
         model
-        for _, model in inspect.getmembers(schemas, inspect.isclass)
+        for _, model in sorted(dict(_classes(schemas) + _classes(schemas_search)).items())
         if issubclass(model, BaseModel) and model not in (BaseModel, schemas.Wire)
     ]
     modes = [(model, "validation" if issubclass(model, schemas.Wire) else "serialization") for model in models]
     _, made = models_json_schema(modes, ref_template=_REF)  # type: ignore[arg-type]  # the two words are literals
     return dict(made["$defs"])
+
+
+def _classes(module: ModuleType) -> list[tuple[str, type]]:
+    return inspect.getmembers(module, inspect.isclass)
 
 
 def _problem(status: int) -> Doc:

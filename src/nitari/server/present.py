@@ -24,7 +24,7 @@ from nitari.search.counts import Counted
 from nitari.server.problems import status_of
 from nitari.server.schemas import ProgressModel
 from nitari.server.services import KnownSnapshot, SavedSnapshot
-from nitari.types import Answer, Attributes, Box, Detection, Facet, Hit, Region, Rejection
+from nitari.types import Answer, Attributes, Box, Detection, Facet, Guess, Hit, Region, Rejection
 
 Wire: TypeAlias = dict[str, Any]
 
@@ -62,6 +62,8 @@ def answer(found: Answer, *, collection: str, asked: str) -> Wire:
         "timing_ms": timing(found.timing_ms),
         "seq": found.seq,
         "plan": found.plan,
+        "category": None if found.category is None else _guess(found.category),
+        "worn": None if found.worn is None else _share(found.worn),
     }
 
 
@@ -116,10 +118,7 @@ def facets(found: Iterable[Facet]) -> list[Wire]:
 
 def regions(found: Iterable[Region | StoredRegion]) -> list[Wire]:
     """``RegionModel`` each."""
-    return [
-        {"box": _box(region.box), "label": region.label, "score": min(1.0, max(0.0, round(region.score, 4)))}
-        for region in found
-    ]
+    return [{"box": _box(region.box), "label": region.label, "score": _share(region.score)} for region in found]
 
 
 def timing(timing_ms: Mapping[str, float]) -> Wire:
@@ -274,7 +273,16 @@ def _hit(hit: Hit, collection: str) -> Wire:
         "thumbnail": photo_path(collection, hit.item_id, hit.image),
         "box": _box(hit.box),
         "attributes": hit.attributes,
+        "duplicates": hit.duplicates,
     }
+
+
+def _guess(guess: Guess) -> Wire:
+    return {"value": guess.value, "probability": _share(guess.probability)}
+
+
+def _share(share: float) -> float:
+    return min(1.0, max(0.0, round(share, 4)))
 
 
 def _progress(report: ImportReport) -> Wire:

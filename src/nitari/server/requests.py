@@ -19,10 +19,12 @@ from nitari.server.body import FORM, JSON, Body, Part, parse_form
 from nitari.server.problems import RequestError, expectation, found, sentence
 from nitari.server.schemas import (
     BatchBody,
-    DetectBody,
     FieldProblem,
     ItemBody,
     PutOperation,
+)
+from nitari.server.schemas_search import (
+    DetectBody,
     RecommendBody,
     SearchBody,
     SearchOptions,
@@ -208,6 +210,10 @@ def _query(
         facets=tuple(asked.facets),
         facet_limit=asked.facet_limit,
         explain=asked.explain,
+        emphasis=asked.emphasis,
+        worn=asked.worn if isinstance(asked, SearchOptions) else "auto",
+        category=asked.category,
+        collapse=asked.collapse,
     )
 
 
@@ -313,7 +319,7 @@ def _invalid(exc: ValidationError, name: str) -> RequestError:
 
 
 # What pydantic adds to a place for the branch of a union or the kind of an operation: no part of what was sent.
-_BRANCHES = frozenset({"put", "delete", "bool", "float", "str", "int", "none"})
+_BRANCHES = frozenset({"put", "delete", "bool", "float", "constrained-float", "str", "int", "none"})
 
 
 def _path(error: Mapping[str, Any]) -> str:

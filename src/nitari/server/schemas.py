@@ -1,22 +1,16 @@
 """What goes over the wire, both ways. The OpenAPI document, and with it every client, is made from these.
 
 Values of the core become these in ``present.py``, requests become values of the core in ``requests.py``; nothing here
-knows more than pydantic.
+knows more than pydantic. What searches say is in ``schemas_search.py``.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-MAX_K = 1000
-MAX_WINDOW = 10_000
-MAX_FACETS = 32
-MAX_FACET_VALUES = 1000
-MAX_EXAMPLES = 100
-MAX_DIM = 65_536
 MAX_IMAGES = 32
 MAX_ATTRIBUTES = 256
 MAX_BATCH = 1000
@@ -33,93 +27,12 @@ Text = Annotated[str, Field(max_length=MAX_TEXT)]
 AttributeModel: TypeAlias = bool | float | Text | list[Text]
 AnyAttribute: TypeAlias = bool | float | str | list[str]
 """An attribute as the catalog has it: feeds may bring longer texts than the API takes."""
-FilterModel: TypeAlias = dict[str, Any]
-
-FILTER = Field(
-    default=None,
-    description=(
-        "Which items may be answered. Attributes to values, lists of values (any of them), or conditions "
-        "(`gt gte lt lte prefix contains exists`); `and`, `or` and `not` combine."
-    ),
-    examples=[{"gender": "female", "price": {"gte": 10, "lt": 50}, "color": ["red", "blue"]}],
-)
 
 
 class Wire(BaseModel):
     """What clients send: a field nobody knows is a mistake, and said to be one."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Ranking(Wire):
-    """Which hits, how many, and what to count beside them."""
-
-    filter: FilterModel | None = FILTER
-    k: int = Field(default=20, ge=1, le=MAX_K, description="How many hits.")
-    offset: int = Field(
-        default=0, ge=0, le=MAX_WINDOW, description=f"Hits to leave out first; with `k` at most {MAX_WINDOW}."
-    )
-    min_score: Score | None = Field(default=None, description="Hits below are left out.")
-    group_by: Literal["item", "group"] = Field(
-        default="item", description="`group`: only the best item of each `item_group_id`."
-    )
-    facets: list[Annotated[str, Field(min_length=1, max_length=256)]] = Field(
-        default=[],
-        max_length=MAX_FACETS,
-        description="Attributes to count values of, over all items that pass the filter.",
-        examples=[["gender", "color"]],
-    )
-    facet_limit: int = Field(default=20, ge=1, le=MAX_FACET_VALUES, description="Most values of each facet.")
-    explain: bool = Field(default=False, description="Whether the answer says how the index was searched (`plan`).")
-
-
-class SearchOptions(Ranking):
-    """What every search can say beside what it searches with."""
-
-    region: Literal["auto", "whole", "largest"] | BoxModel = Field(
-        default="auto",
-        description="Part of the photo to search with: whole photo and product together (`auto`), the `whole` photo, "
-        "the `largest` product, or a box `[x1, y1, x2, y2]` in 0-1.",
-    )
-    liked: list[ItemId] = Field(default=[], max_length=MAX_EXAMPLES, description="Bend the search towards these items.")
-    disliked: list[ItemId] = Field(
-        default=[], max_length=MAX_EXAMPLES, description="Bend the search away from these items, and leave them out."
-    )
-
-
-class SearchBody(SearchOptions):
-    """A search without an uploaded photo: exactly one of `url`, `item_id`, `vector` or `photo_id`."""
-
-    url: Link | None = Field(default=None, description="An `http(s)` link to a photo.")
-    item_id: ItemId | None = Field(default=None, description="Items that look like this one.")
-    vector: list[float] | None = Field(default=None, min_length=1, max_length=MAX_DIM, description="Of the model.")
-    photo_id: str | None = Field(default=None, max_length=64, description="A query photo that was kept.")
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"item_id": "24-mb01", "k": 10, "filter": {"price": {"lt": 50}}}]},
-    )
-
-
-class RecommendBody(Ranking):
-    """Items like some and unlike others; none of those named is answered."""
-
-    liked: list[ItemId] = Field(min_length=1, max_length=MAX_EXAMPLES)
-    disliked: list[ItemId] = Field(default=[], max_length=MAX_EXAMPLES)
-
-
-class DetectBody(Wire):
-    """A photo to find products on, that is not uploaded: exactly one of the two."""
-
-    url: Link | None = None
-    photo_id: str | None = Field(default=None, max_length=64)
-
-
-class FacetsBody(Wire):
-    """What to count."""
-
-    names: list[Annotated[str, Field(min_length=1, max_length=256)]] = Field(min_length=1, max_length=MAX_FACETS)
-    filter: FilterModel | None = FILTER
-    limit: int = Field(default=20, ge=1, le=MAX_FACET_VALUES)
 
 
 class ItemBody(Wire):
@@ -204,96 +117,12 @@ class FieldProblem(BaseModel):
     expected: str
 
 
-class HitModel(BaseModel):
-    """One item that looks alike."""
-
-    item_id: str
-    item_group_id: str
-    score: Score
-    title: str
-    link: str | None = Field(description="The item's product page, where it is an `http(s)` link.")
-    image: str = Field(description="The link of the photo that matched best, as the feed gave it.")
-    thumbnail: str = Field(description="Path of that photo on this server; `size` may be added to the query.")
-    box: BoxModel = Field(description="The region of that photo that matched best.")
-    attributes: dict[str, AnyAttribute]
-
-
 class RegionModel(BaseModel):
     """A product found on a photo."""
 
     box: BoxModel
     label: str
     score: Score
-
-
-class FacetValueModel(BaseModel):
-    """A value, and how many items have it."""
-
-    value: bool | float | str
-    count: int
-
-
-class FacetModel(BaseModel):
-    """An attribute's values among the items that pass the filter."""
-
-    name: str
-    values: list[FacetValueModel]
-    low: float | None = Field(description="Smallest number, where there are numbers.")
-    high: float | None
-
-
-Timing = Annotated[
-    dict[str, float], Field(description="Milliseconds by stage.", examples=[{"decode": 4.1, "search": 0.4}])
-]
-
-
-class StepModel(BaseModel):
-    """What one part of the index did for one query vector."""
-
-    part: str = Field(description="The segment; `live` for what is not sealed yet.", examples=["live"])
-    rows: int = Field(description="Rows in it that can be found.")
-    allowed: int = Field(description="Rows of those that the filter allows.")
-    how: Literal["scan", "gather", "materialized", "codes", "graph", "empty"] = Field(
-        description="All rows compared; those that the filter allows; a kept copy of those; codes, then the best "
-        "truly compared; a graph; nothing."
-    )
-    reason: str = Field(description="Why: the costs that were compared.")
-    probes: int
-    candidates: int = Field(description="Rows whose true distance was computed.")
-    ms: float
-
-
-class AnswerModel(BaseModel):
-    """Hits, best first."""
-
-    collection: str = Field(description="What was searched: of one answer, everything comes from it.")
-
-    hits: list[HitModel]
-    more: bool = Field(description="Whether a larger `offset` would bring further hits.")
-    total: int = Field(description="How many items pass the filter, whatever their score.")
-    facets: list[FacetModel]
-    regions: list[RegionModel] = Field(description="Products found on the query photo.")
-    query_box: BoxModel | None = Field(description="The box that was searched with; null without a photo.")
-    timing_ms: Timing
-    seq: int = Field(description="The catalog change that the answer is up to date with.")
-    plan: list[StepModel] | None = Field(description="How the index was searched; null unless `explain` asked for it.")
-
-
-class DetectionModel(BaseModel):
-    """Products found on a photo, largest first."""
-
-    width: int
-    height: int
-    regions: list[RegionModel]
-    timing_ms: Timing
-
-
-class FacetsModel(BaseModel):
-    """Facets of the whole collection, in the order asked for."""
-
-    facets: list[FacetModel]
-    total: int
-    seq: int
 
 
 class RejectionModel(BaseModel):
@@ -429,6 +258,7 @@ class CollectionModel(BaseModel):
     seq: int
     attributes: list[AttributeSummaryModel]
     facets: list[str] = Field(description="Attributes that suit as filters of a page, most telling first.")
+    emphasis: bool = Field(description="Whether `emphasis` changes a search: whether the model tells color from shape.")
     keeps_query_photos: bool
     query_photo_days: int = Field(description="How long one is kept, where they are kept.")
     limits: LimitsModel

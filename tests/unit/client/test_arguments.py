@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 
 from nitari.client.arguments import RankingArgs, SearchArgs, batches, json_bytes, photo_bytes
 from nitari.errors import UsageError
-from nitari.server.schemas import BatchBody, DeleteOperation, ItemBody, PutOperation, Ranking, SearchBody
+from nitari.server.schemas import (
+    BatchBody,
+    DeleteOperation,
+    ItemBody,
+    PutOperation,
+)
+from nitari.server.schemas_search import Ranking, SearchBody
 
 
 def test_arguments_are_those_of_the_api() -> None:

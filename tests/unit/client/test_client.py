@@ -52,6 +52,7 @@ def hit(item_id: str) -> dict[str, Any]:
         "thumbnail": "/v1/x",
         "box": [0, 0, 1, 1],
         "attributes": {"price": 3, "sale": True, "color": ["red"]},
+        "duplicates": [],
     }
 
 
@@ -68,6 +69,8 @@ def answer(*item_ids: str, more: bool = False) -> dict[str, Any]:
         "timing_ms": {"total": 1.5},
         "seq": 4,
         "plan": None,
+        "category": None,
+        "worn": None,
     }
 
 
@@ -176,6 +179,15 @@ def test_search_by_item(client: Client, fake: Fake) -> None:
     assert fake.json() == {"item_id": "a", "k": 2, "filter": {"price": {"lt": 50}}, "facets": ["color"]}
     assert [one.item_id for one in found.hits] == ["b", "c"]
     assert found.hits[0].attributes == {"price": 3.0, "sale": True, "color": ["red"]}
+
+
+def test_search_with_what_being_alike_means(client: Client, fake: Fake) -> None:
+    """All choices are sent, and what the query was taken for is typed."""
+    fake.reply = lambda _request: answer("b") | {"category": {"value": "Tees", "probability": 0.9}, "worn": 0.25}
+    found = client.search(item_id="a", emphasis=1, worn=0.5, category="off", collapse=False)
+    assert fake.json() == {"item_id": "a", "emphasis": 1, "worn": 0.5, "category": "off", "collapse": False}
+    assert found.category is not None
+    assert (found.category.value, found.worn, found.hits[0].duplicates) == ("Tees", 0.25, [])
 
 
 def test_search_with_explanation(client: Client, fake: Fake) -> None:

@@ -14,7 +14,7 @@ import pytest
 from pydantic import BaseModel
 
 from nitari.errors import BusyError, ConfigurationError, DependencyError
-from nitari.server import schemas
+from nitari.server import schemas, schemas_search
 from nitari.server.app import create_app, openapi_document
 from support.application import KEPT, MAX_BODY, ROOT, Application, application
 
@@ -53,7 +53,7 @@ def test_search_by_photo_three_ways(served: Application) -> None:
         served.ask("POST", f"{ROOT}/search", files={"photo": b"d2"}, data={"options": '{"region": "whole"}'}),
         served.ask("POST", f"{ROOT}/search", json={"photo_id": KEPT, "region": "whole"}),
     ]
-    answers = [answered(response, schemas.AnswerModel) for response in asked]
+    answers = [answered(response, schemas_search.AnswerModel) for response in asked]
     assert all(answer["hits"] == answers[0]["hits"] for answer in answers)
     best = answers[0]["hits"][0]
     assert best["item_id"] == "i2"
@@ -65,41 +65,41 @@ def test_search_by_json(served: Application) -> None:
     """By item with facets, by link, by liked items; no link of a hit leads to a script."""
     found = answered(
         served.ask("POST", f"{ROOT}/search", json={"item_id": "i1", "k": 3, "facets": ["gender", "price"]}),
-        schemas.AnswerModel,
+        schemas_search.AnswerModel,
     )
     assert len(found["hits"]) == 3
     assert found["more"]
     assert found["total"] == 6
     assert [facet["name"] for facet in found["facets"]] == ["gender", "price"]
     linked = served.ask("POST", f"{ROOT}/search", json={"url": "https://shop.example/x.jpg"})
-    hits = {hit["item_id"]: hit for hit in answered(linked, schemas.AnswerModel)["hits"]}
+    hits = {hit["item_id"]: hit for hit in answered(linked, schemas_search.AnswerModel)["hits"]}
     assert hits["i0"]["link"] is None
     assert hits["i1"]["link"] == "https://shop.example/1"
     liked = served.ask("POST", f"{ROOT}/recommend", json={"liked": ["i1"], "disliked": ["i2"]})
-    assert {"i1", "i2"}.isdisjoint(hit["item_id"] for hit in answered(liked, schemas.AnswerModel)["hits"])
+    assert {"i1", "i2"}.isdisjoint(hit["item_id"] for hit in answered(liked, schemas_search.AnswerModel)["hits"])
 
 
 def test_search_is_explained_on_request(served: Application) -> None:
     """Beside the answer stands what was done for it; unasked, nothing does."""
     asked = {"vector": [1.0] * 16, "k": 2, "filter": {"gender": "female"}}
-    plain = answered(served.ask("POST", f"{ROOT}/search", json=asked), schemas.AnswerModel)
+    plain = answered(served.ask("POST", f"{ROOT}/search", json=asked), schemas_search.AnswerModel)
     assert (plain["plan"], plain["collection"]) == (None, "card")
-    told = answered(served.ask("POST", f"{ROOT}/search", json={**asked, "explain": True}), schemas.AnswerModel)
+    told = answered(served.ask("POST", f"{ROOT}/search", json={**asked, "explain": True}), schemas_search.AnswerModel)
     assert told["hits"] == plain["hits"]
     (step,) = told["plan"]
     assert (step["rows"], step["allowed"], bool(step["reason"])) == (6, 3, True)
     liked = {"liked": ["i1"], "explain": True}
-    assert answered(served.ask("POST", f"{ROOT}/recommend", json=liked), schemas.AnswerModel)["plan"]
+    assert answered(served.ask("POST", f"{ROOT}/recommend", json=liked), schemas_search.AnswerModel)["plan"]
     photo = served.ask("POST", f"{ROOT}/search", files={"photo": b"d2"}, data={"options": '{"explain": true}'})
-    assert answered(photo, schemas.AnswerModel)["plan"]
+    assert answered(photo, schemas_search.AnswerModel)["plan"]
 
 
 def test_detect_and_facets(served: Application) -> None:
     """Products on a photo, and counts under a filter."""
-    found = answered(served.ask("POST", f"{ROOT}/detect", content=b"d2", headers=JPEG), schemas.DetectionModel)
+    found = answered(served.ask("POST", f"{ROOT}/detect", content=b"d2", headers=JPEG), schemas_search.DetectionModel)
     assert found["regions"][0]["box"] == [0.25, 0.25, 0.75, 0.75]
     asked = {"names": ["gender"], "filter": {"price": {"lt": 13}}}
-    counted = answered(served.ask("POST", f"{ROOT}/facets", json=asked), schemas.FacetsModel)
+    counted = answered(served.ask("POST", f"{ROOT}/facets", json=asked), schemas_search.FacetsModel)
     assert counted["total"] == 3
     assert counted["facets"][0]["values"] == [{"value": "female", "count": 2}, {"value": "male", "count": 1}]
 
@@ -297,7 +297,8 @@ def test_examples_fit_their_schemas() -> None:
             for content in (place["content"].get("application/json") for place in places if "content" in place):
                 if content is None:
                     continue
-                model = getattr(schemas, content["schema"]["$ref"].rsplit("/", 1)[1])
+                name = content["schema"]["$ref"].rsplit("/", 1)[1]
+                model = getattr(schemas, name, None) or getattr(schemas_search, name)
                 shown = [content["example"]] if "example" in content else []
                 for example in [*shown, *(one["value"] for one in content.get("examples", {}).values())]:
                     model.model_validate_json(json.dumps(example))

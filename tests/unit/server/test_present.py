@@ -12,7 +12,8 @@ from nitari.ingest.jobs import Failure, Job
 from nitari.ingest.worker import ImportReport
 from nitari.server import present
 from nitari.server.schemas import BatchModel, EditModel, JobModel
-from nitari.types import Rejection
+from nitari.server.schemas_search import AnswerModel
+from nitari.types import Answer, Box, Guess, Hit, Rejection
 
 
 def test_paths_survive_any_id() -> None:
@@ -52,6 +53,18 @@ def test_only_web_links_are_links(value: object, link: str | None) -> None:
 def test_feeds_are_named_without_the_servers_folders(feed_id: str, name: str) -> None:
     """Of a path, the end; other names as they are."""
     assert present.feed_name(feed_id) == name
+
+
+def test_answers_say_what_the_query_was_taken_for() -> None:
+    """The guess, the worn cue and the duplicates; null and nothing where there are none."""
+    hit = Hit("a", "a", 0.5, "a.jpg", Box(0, 0, 1, 1), attributes={}, duplicates=("b", "c"))
+    found = Answer((hit,), {}, (), None, False, 1, category=Guess("Tops > Tees", 0.912345), worn=1.0000001)
+    shown = AnswerModel.model_validate_json(present.encode(present.answer(found, collection="card", asked="default")))
+    assert shown.category is not None
+    assert (shown.category.value, shown.category.probability, shown.worn) == ("Tops > Tees", 0.9123, 1)
+    assert shown.hits[0].duplicates == ["b", "c"]
+    nothing = present.answer(Answer((), {}, (), None, False, 0), collection="card", asked="default")
+    assert (nothing["category"], nothing["worn"]) == (None, None)
 
 
 def test_edits() -> None:

@@ -16,7 +16,8 @@ from nitari.ingest.edit import Draft
 from nitari.server import requests
 from nitari.server.body import FORM, JSON, Body
 from nitari.server.problems import RequestError
-from nitari.server.schemas import BatchBody, SearchBody
+from nitari.server.schemas import BatchBody
+from nitari.server.schemas_search import SearchBody
 from nitari.types import Box
 from support.application import KEPT, QueryPhotos
 
@@ -48,17 +49,22 @@ def test_a_search_with_everything() -> None:
     """All fields arrive."""
     asked = {
         "item_id": "a", "liked": ["b"], "disliked": ["c"], "filter": {"price": {"lt": 5}}, "k": 3, "offset": 6,
-        "min_score": 0.25, "group_by": "group", "facets": ["color"], "facet_limit": 4,
+        "min_score": 0.25, "group_by": "group", "facets": ["color"], "facet_limit": 4, "emphasis": 1, "worn": 0.5,
+        "category": "restrict", "collapse": False,
     }  # fmt: skip
     query = requests.search_query(body(asked), None, QueryPhotos())
     assert (query.item_id, query.liked, query.disliked) == ("a", ("b",), ("c",))
     assert (query.k, query.offset, query.min_score, query.group_by) == (3, 6, 0.25, "group")
     assert (query.filter, query.facets, query.facet_limit) == ({"price": {"lt": 5}}, ("color",), 4)
+    assert (query.emphasis, query.worn, query.category, query.collapse) == (1, 0.5, "restrict", False)
+    like = requests.recommend_query(b'{"liked": ["a"], "emphasis": 0, "category": "off", "collapse": false}')
+    assert (like.emphasis, like.worn, like.category, like.collapse) == (0, "auto", "off", False)
 
 
 def test_photos_from_everywhere() -> None:
     """A raw photo with options, one in a form, and a kept one."""
     photos = QueryPhotos()
+    assert requests.search_query(form(photo=b"photo", options=b'{"worn": "off"}'), None, photos).worn == "off"
     raw = requests.search_query(Body("image/png", {}, b"photo"), '{"region": [0, 0, 0.5, 1]}', photos)
     assert (raw.photo, raw.region) == (b"photo", Box(0, 0, 0.5, 1))
     assert requests.search_query(form(photo=b"photo", options=b'{"k": 1}'), None, photos).k == 1
@@ -90,6 +96,9 @@ def test_photos_from_everywhere() -> None:
         ({"item_id": "a", "region": [0, 0, 1, 2]}, 422, "region.3", "less than or equal to 1"),
         ({"item_id": "a", "region": [0.5, 0, 0.5, 1]}, 422, "region", "0 <= x1 < x2 <= 1"),
         ({"item_id": "a", "region": "middle"}, 422, "region", "'auto'"),
+        ({"item_id": "a", "emphasis": 1.5}, 422, "emphasis", "less than or equal to 1"),
+        ({"item_id": "a", "worn": "on"}, 422, "worn", "'auto' or 'off'"),
+        ({"item_id": "a", "category": "shoes"}, 422, "category", "'boost', 'restrict' or 'off'"),
         ({"item_id": "a", "what": 1}, 422, "what", "no such field"),
         ({"item_id": "a", "liked": ["b", 1]}, 422, "liked.1", "string"),
         ({"item_id": "a", "url": "http://x"}, 400, "item_id", "exactly one"),

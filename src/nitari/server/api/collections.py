@@ -14,7 +14,12 @@ from nitari.server import examples, openapi, present
 from nitari.server.api.common import COLLECTION, Collection, json_response
 from nitari.server.context import Api
 from nitari.server.overview import Overview
-from nitari.server.schemas import MAX_BATCH, CollectionModel, CollectionsModel, StatsModel
+from nitari.server.schemas import (
+    MAX_BATCH,
+    CollectionModel,
+    CollectionsModel,
+    StatsModel,
+)
 
 
 def router(api: Api) -> APIRouter:
@@ -42,6 +47,7 @@ def router(api: Api) -> APIRouter:
                     for name, summary in attributes.items()
                 ],
                 "facets": facets,
+                "emphasis": searcher.takes_emphasis,
                 "keeps_query_photos": config.keeps_query_photos,
                 "query_photo_days": config.query_photo_days,
                 "limits": {

@@ -11,7 +11,7 @@ from nitari.server import examples, openapi, present, requests
 from nitari.server.api.common import COLLECTION, Collection, DirectRoute, json_response, take
 from nitari.server.body import BINARY, FORM, IMAGES, JSON, Body
 from nitari.server.context import Api
-from nitari.server.schemas import (
+from nitari.server.schemas_search import (
     AnswerModel,
     DetectBody,
     DetectionModel,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nitari.catalog.base import FeaturesPut
-from nitari.server import schemas
+from nitari.server import schemas, schemas_search
 from support.application import ROOT, Application, application
 from support.beside import NEW, THIRD, extractor_of, features_in
 from support.catalogs import COLLECTION
@@ -37,7 +37,7 @@ def found(app: Application, root: str = ROOT, **more: Any) -> dict[str, Any]:
     """The answer to a search by an item."""
     response = app.ask("POST", f"{root}/search", json={"item_id": "i1", "k": 3, **more})
     assert response.status_code == 200, response.text
-    schemas.AnswerModel.model_validate_json(response.content)
+    schemas_search.AnswerModel.model_validate_json(response.content)
     body: dict[str, Any] = response.json()
     return body
 
