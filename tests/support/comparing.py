@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from nitari.evaluate.compare_run import SavedHit, SavedQuery, SavedRun
+from nitari.evaluate.compare_run import SavedHit, SavedQuery, SavedRun, standard
 from nitari.evaluate.measures import per_query
 from nitari.types import Box
 
@@ -48,7 +48,17 @@ def run(
         )
         for query_id, items in split.items()
     )
-    return SavedRun(name, protocol, queries, {"embedder": name}, 1000, 1000, base, "2026-01-02T03:04:05+00:00")
+    return SavedRun(
+        name,
+        protocol,
+        queries,
+        standard() if measured else (),
+        {"embedder": name},
+        1000,
+        1000,
+        base,
+        "2026-01-02T03:04:05+00:00",
+    )
 
 
 def runs(base: str | None = None) -> tuple[SavedRun, SavedRun]:

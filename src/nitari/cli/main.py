@@ -24,6 +24,7 @@ _COMMANDS = {
     "catalog": ("nitari.cli.catalog", "catalog_group"),
     "serve": ("nitari.cli.serving", "serve_command"),
     "eval": ("nitari.cli.evaluating", "eval_command"),
+    "compare": ("nitari.cli.comparing", "compare_command"),
     "model": ("nitari.cli.modeling", "model_group"),
     "cache": ("nitari.cli.caching", "cache_group"),
     "index": ("nitari.cli.indexing", "index_group"),
@@ -45,6 +46,7 @@ Exit codes:
   5  the set-up is wrong: a setting, a model, a missing extra
   6  a service that Nitari depends on failed
   7  a file of the home folder is damaged or too new
+  8  `nitari compare --fail-on-drop`: a measure dropped significantly
   130  interrupted; everything counted is kept"""
 
 

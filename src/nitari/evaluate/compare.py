@@ -10,7 +10,7 @@ import numpy as np
 
 from nitari.errors import UsageError
 from nitari.evaluate.compare_marks import merged
-from nitari.evaluate.compare_run import SavedQuery, SavedRun
+from nitari.evaluate.compare_run import SavedMeasure, SavedQuery, SavedRun, standard
 from nitari.evaluate.compare_stats import (
     OVERLAP_DEPTH,
     PERMUTATIONS,
@@ -21,17 +21,19 @@ from nitari.evaluate.compare_stats import (
     paired,
     rank_biased_overlap,
 )
-from nitari.evaluate.measures import LEVEL, MEASURES, RESAMPLES, SEED, by_category, per_query
+from nitari.evaluate.measures import LEVEL, RESAMPLES, SEED, by_category, per_query
 from nitari.evaluate.qrels import Judgments
 
 PRIMARY: Mapping[str, tuple[str, ...]] = {
     "luma": ("Success@1", "Success@5"),
     "flat": ("P@1", "P@10"),
     "qrels": ("nDCG@10",),
+    "queries": ("P@10",),
 }
-"""What decides in a protocol whether a run is better, where nobody names measures."""
-FALLBACK = "P@10"
+"""What decides in a protocol whether a run is better, where nobody names measures; elsewhere its first measure."""
 DIGITS = 4
+RBO_DEPTH = 100
+"""Ranks that rank-biased overlap looks at: those below weigh less than a ten-thousandth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class QueryPair:
         grades: Judgments that count for both.
         values: For each measure A's value and B's; empty where no relevant item is known.
         overlap: Share of common items in the first ten, 0-1.
-        rbo: Rank-biased overlap of what both rankings keep, 0-1.
+        rbo: Rank-biased overlap of the first hundred, 0-1.
     """
 
     query_id: str
@@ -117,7 +119,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A measure of which B has significantly less than A; ``p`` is corrected for the measures that were looked at."""
+    """A measure by which B is significantly worse than A; ``p`` is corrected for the measures that were looked at."""
 
     measure: str
     paired: Paired
@@ -155,7 +157,7 @@ def compare(a: SavedRun, b: SavedRun, *, marks: Judgments | None = None, primary
             code="compare",
         )
     pairs, recut = _pairs(a, b, common, marks or {})
-    names = [name for name in _names(pairs) if all(name in pair.values for pair in pairs if pair.values)]
+    measures = _measures(a, b, pairs)
     judged = {pair.query_id: pair for pair in pairs if pair.values}
     groups = by_category({pair.query_id: {} for pair in pairs}, {pair.query_id: pair.category for pair in pairs})
     by_id = {pair.query_id: pair for pair in pairs}
@@ -164,9 +166,9 @@ def compare(a: SavedRun, b: SavedRun, *, marks: Judgments | None = None, primary
         b=b,
         pairs=pairs,
         left_out=len(a.queries) + len(b.queries) - 2 * len(pairs),
-        measures=_paired(list(judged.values()), names),
-        primary=_primary(b.protocol, names, primary),
-        categories=_by_category(judged, names, groups),
+        measures=_paired(list(judged.values()), measures),
+        primary=_primary(b.protocol, [one.name for one in measures], primary),
+        categories=_by_category(judged, measures, groups),
         agreement=_agreement(pairs),
         agreements={name: _agreement([by_id[query_id] for query_id in ids]) for name, ids in groups.items()},
         recut=recut,
@@ -174,7 +176,7 @@ def compare(a: SavedRun, b: SavedRun, *, marks: Judgments | None = None, primary
 
 
 def drops(comparison: Comparison, *, alpha: float) -> list[Drop]:
-    """The primary measures that dropped significantly: B below A with p, corrected by Holm among them, below ``alpha``.
+    """The primary measures by which B is significantly worse: p, corrected by Holm among them, is below ``alpha``.
 
     Raises:
         UsageError: nothing was measured, so nothing can be said.
@@ -190,7 +192,7 @@ def drops(comparison: Comparison, *, alpha: float) -> list[Drop]:
     return [
         Drop(name, one, p)
         for name, one, p in zip(comparison.primary, found, corrected, strict=True)
-        if one.difference < 0 and p < alpha
+        if one.gain < 0 and p < alpha
     ]
 
 
@@ -247,20 +249,20 @@ def _pairs(
 ) -> tuple[tuple[QueryPair, ...], int]:
     """The pairs, and at which rank rankings were cut for measures that were computed anew (0 for nowhere)."""
     kept = min(a.kept, b.kept)
+    deep = min(kept, RBO_DEPTH)
     anew = [q.query_id for p, q in common if q.query_id in marks or dict(p.grades) != dict(q.grades)]
     grades = {q.query_id: merged({q.query_id: q.grades}, {q.query_id: marks.get(q.query_id, {})}) for _, q in common}
     judgments = {query_id: grades[query_id][query_id] for query_id in anew}
-    again = [
-        per_query(judgments, {q.query_id: [(item, 0.0) for item in q.ranking[:kept]] for q in side})
-        for side in zip(*common, strict=True)
-    ]
+    measures = [one for one in b.measures or standard() if not one.is_own]
+    again = [_anew(judgments, side, measures, kept) for side in zip(*common, strict=True)]
     pairs = []
     for first, second in common:
         query_id = second.query_id
+        values = _values(first.measures, second.measures)
         if query_id in judgments:
-            values = _values(again[0].get(query_id, {}), again[1].get(query_id, {}))
-        else:
-            values = _values(first.measures, second.measures)
+            fixed = {one.name for one in b.measures if one.is_own}
+            values = {name: value for name, value in values.items() if name in fixed}
+            values |= _values(again[0].get(query_id, {}), again[1].get(query_id, {}))
         pairs.append(
             QueryPair(
                 query_id=query_id,
@@ -270,7 +272,7 @@ def _pairs(
                 grades=grades[query_id][query_id],
                 values=values,
                 overlap=overlap(first.ranking, second.ranking),
-                rbo=rank_biased_overlap(first.ranking[:kept], second.ranking[:kept]),
+                rbo=rank_biased_overlap(first.ranking[:deep], second.ranking[:deep]),
             )
         )
     return tuple(pairs), kept if judgments else 0
@@ -280,19 +282,38 @@ def _values(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, tuple[f
     return {name: (a[name], b[name]) for name in a if name in b}
 
 
-def _names(pairs: Sequence[QueryPair]) -> list[str]:
-    """The measures, in the order of reports; those that reports do not know come last."""
-    found = dict.fromkeys(name for pair in pairs for name in pair.values)
-    return [name for name in MEASURES if name in found] + [name for name in found if name not in MEASURES]
+def _anew(
+    judgments: Judgments, side: Sequence[SavedQuery], measures: Sequence[SavedMeasure], kept: int
+) -> dict[str, dict[str, float]]:
+    """Measures of the judged queries, from the first ranks of their rankings."""
+    rankings = {query.query_id: [(item, 0.0) for item in query.ranking[:kept]] for query in side}
+    found = per_query(judgments, rankings, list(dict.fromkeys(one.measure for one in measures)))
+    return {query_id: {one.name: values[one.measure] for one in measures} for query_id, values in found.items()}
 
 
-def _paired(pairs: Sequence[QueryPair], names: Sequence[str]) -> dict[str, Paired]:
-    """Paired results of these queries by measure. Sorted by id, so that the order of a file changes no draw."""
-    if not pairs or not names:
-        return {}
+def _measures(a: SavedRun, b: SavedRun, pairs: Sequence[QueryPair]) -> list[SavedMeasure]:
+    """What some pair is measured by, in B's order."""
+    found = {name for pair in pairs for name in pair.values}
+    known = {one.name: one for one in (*b.measures, *a.measures, *standard())}
+    return [one for name, one in known.items() if name in found]
+
+
+def _paired(pairs: Sequence[QueryPair], measures: Sequence[SavedMeasure]) -> dict[str, Paired]:
+    """Paired results by measure, of the queries that have it. Sorted by id: the order of a file changes no draw."""
     rows = sorted(pairs, key=lambda pair: pair.query_id)
-    table = np.array([[pair.values[name] for name in names] for pair in rows], dtype=np.float64)
-    return dict(zip(names, paired(table[:, :, 0], table[:, :, 1]), strict=True))
+    about: dict[tuple[str, ...], list[SavedMeasure]] = {}
+    for measure in measures:
+        about.setdefault(tuple(p.query_id for p in rows if measure.name in p.values), []).append(measure)
+    found: dict[str, Paired] = {}
+    for ids, those in about.items():
+        if not ids:
+            continue
+        chosen = [pair for pair in rows if pair.query_id in set(ids)]
+        table = np.array([[pair.values[one.name] for one in those] for pair in chosen], dtype=np.float64)
+        less = [one.less_is_better for one in those]
+        results = paired(table[:, :, 0], table[:, :, 1], less_is_better=less)
+        found |= {one.name: result for one, result in zip(those, results, strict=True)}
+    return {one.name: found[one.name] for one in measures if one.name in found}
 
 
 def _primary(protocol: str, names: Sequence[str], asked: Sequence[str]) -> tuple[str, ...]:
@@ -303,23 +324,24 @@ def _primary(protocol: str, names: Sequence[str], asked: Sequence[str]) -> tuple
             remedy=f"give one of {', '.join(names) or 'none: nothing was judged'}",
             code="compare",
         )
-    wanted = asked or [name for name in PRIMARY.get(protocol, (FALLBACK,)) if name in names] or names[:1]
+    wanted = asked or [name for name in PRIMARY.get(protocol, ()) if name in names] or names[:1]
     return tuple(dict.fromkeys(wanted))
 
 
 def _by_category(
-    judged: Mapping[str, QueryPair], names: Sequence[str], groups: Mapping[str, Sequence[str]]
+    judged: Mapping[str, QueryPair], measures: Sequence[SavedMeasure], groups: Mapping[str, Sequence[str]]
 ) -> dict[str, dict[str, CategoryResult]]:
+    """Paired results by category; p is corrected for the categories that have the measure."""
     found = {
-        name: _paired(chosen, names)
+        name: _paired(chosen, measures)
         for name, ids in groups.items()
         if (chosen := [judged[query_id] for query_id in ids if query_id in judged])
     }
-    if not names:
-        return {}
-    corrected = {
-        measure: dict(zip(found, holm([found[name][measure].p for name in found]), strict=True)) for measure in names
-    }
+    corrected: dict[str, dict[str, float]] = {}
+    for measure in measures:
+        there = [name for name, results in found.items() if measure.name in results]
+        p_values = holm([found[name][measure.name].p for name in there])
+        corrected[measure.name] = dict(zip(there, p_values, strict=True))
     return {
         name: {measure: CategoryResult(one, corrected[measure][name]) for measure, one in results.items()}
         for name, results in found.items()
@@ -370,6 +392,7 @@ def _told(one: Paired) -> dict[str, Any]:
         "won": one.won,
         "lost": one.lost,
         "tied": one.tied,
+        "less_is_better": one.less_is_better,
     }
 
 

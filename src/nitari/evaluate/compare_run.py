@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from nitari import __version__
+from nitari.catalog.base import FeedRow
 from nitari.disk import write_whole
 from nitari.errors import DataError, NitariError, UsageError
+from nitari.evaluate.measures import MEASURES, measure, per_query
+from nitari.evaluate.protocols import EvalProtocol, Lens
 from nitari.evaluate.runner import Run
 from nitari.types import WHOLE, Box, Hit
 
@@ -72,6 +75,23 @@ class SavedQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedMeasure:
+    """A number that a run was measured by.
+
+    Args:
+        name: As reports call it, which is what ``SavedQuery.measures`` says.
+        measure: What it is, as ``nitari.evaluate.measures.measure`` knows it.
+        less_is_better: Whether a small number is the good one.
+        is_own: Whether it goes by other judgments than ``SavedQuery.grades``; it cannot be computed anew then.
+    """
+
+    name: str
+    measure: str
+    less_is_better: bool = False
+    is_own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SavedRun:
     """A run, as it was or comes out of a file.
 
@@ -79,6 +99,7 @@ class SavedRun:
         name: For people: which model or collection answered.
         protocol: What was asked; runs of different protocols cannot be compared.
         queries: In the protocol's order.
+        measures: What each judged query was measured by, in the order of reports.
         settings: What shaped the answers.
         depth: Hits that were ranked for a query.
         kept: Of these, how many each ranking keeps.
@@ -90,6 +111,7 @@ class SavedRun:
     name: str
     protocol: str
     queries: tuple[SavedQuery, ...]
+    measures: tuple[SavedMeasure, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     depth: int = 0
     kept: int = 0
@@ -102,44 +124,61 @@ class SavedRun:
         return {query.query_id: query for query in self.queries}
 
 
-def now() -> str:
-    """The present moment, as ``SavedRun.made`` has it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
 def of_run(
-    run: Run, values: Mapping[str, Mapping[str, float]], *, name: str, settings: Mapping[str, Any] | None = None
+    run: Run,
+    *,
+    name: str,
+    settings: Mapping[str, Any] | None = None,
+    photo_of: Callable[[Hit], str] | None = None,
 ) -> SavedRun:
-    """What is kept of a protocol's run.
+    """What is kept of a protocol's run, with each query's measures as ``nitari eval`` reports them.
 
     Args:
         run: What ``run_protocol`` gave.
-        values: Each measure of each query, as the report has it.
         name: For people.
         settings: What shaped the answers.
+        photo_of: Where a hit's photo is, as ``SavedHit.photo``; by default where its gallery's feed says.
     """
-    judgments = run.protocol.judgments or {}
+    protocol = run.protocol
+    judgments, values = protocol.judgments or {}, _values(run)
+    place = photo_of or _place_in(protocol)
     queries = tuple(
         SavedQuery(
             query_id=query.query_id,
-            photo=query.image_link,
+            photo=_absolute(query.image_link, query.image_base),
             box=query.box,
             category=query.category,
             failure=run.failures.get(query.query_id, ""),
             ranking=tuple(item_id for item_id, _ in run.rankings.get(query.query_id, ())),
-            hits=saved_hits(run.hits.get(query.query_id, ())),
+            hits=tuple(
+                SavedHit(hit.item_id, place(hit), hit.box, round(hit.score, 6))
+                for hit in run.hits.get(query.query_id, ())
+            ),
             grades=dict(judgments.get(query.query_id, {})),
-            measures=dict(values.get(query.query_id, {})),
+            measures=values.get(query.query_id, {}),
         )
-        for query in run.protocol.queries
+        for query in protocol.queries
     )
-    base = run.protocol.gallery.image_base
-    return SavedRun(name, run.protocol.name, queries, dict(settings or {}), run.depth, run.depth, base, now())
+    own = {lens.name for lens in protocol.lenses if lens.judgments is not None}
+    measures = tuple(
+        SavedMeasure(lens.name, lens.measure, lens.less_is_better, lens.name in own) for lens in protocol.measured
+    )
+    return SavedRun(
+        name=name,
+        protocol=protocol.name,
+        queries=queries,
+        measures=measures,
+        settings=dict(settings or {}),
+        depth=run.depth,
+        kept=run.depth,
+        image_base=protocol.gallery.image_base,
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
 
 
-def saved_hits(hits: Sequence[Hit], photo_of: Callable[[Hit], str] = lambda hit: hit.image) -> tuple[SavedHit, ...]:
-    """Hits as a saved run has them."""
-    return tuple(SavedHit(hit.item_id, photo_of(hit), hit.box, round(hit.score, 6)) for hit in hits)
+def standard(names: Sequence[str] = MEASURES) -> tuple[SavedMeasure, ...]:
+    """The measures that are reported where a protocol has none of its own."""
+    return tuple(SavedMeasure(name, name) for name in names)
 
 
 def small(run: SavedRun, kept: int = SMALL) -> SavedRun:
@@ -204,7 +243,7 @@ class _Numbers:
 
 def _lines(run: SavedRun) -> Iterator[str]:
     """The lines of a file."""
-    names = list(dict.fromkeys(name for query in run.queries for name in query.measures))
+    names = [measure.name for measure in run.measures]
     items, photos = _Numbers(), _Numbers()
     queries = [_encoded(query, names, items, photos) for query in run.queries]
     head = {
@@ -218,7 +257,10 @@ def _lines(run: SavedRun) -> Iterator[str]:
         "kept": run.kept,
         "image_base": run.image_base,
         "settings": run.settings,
-        "measures": names,
+        "measures": [
+            {"name": one.name, "measure": one.measure, "less_is_better": one.less_is_better, "is_own": one.is_own}
+            for one in run.measures
+        ],
         "items": list(items.texts),
         "photos": list(photos.texts),
     }
@@ -245,13 +287,15 @@ def _encoded(query: SavedQuery, names: Sequence[str], items: _Numbers, photos: _
         "ranking": [items.of(item_id) for item_id in query.ranking],
         "hits": [[photos.of(hit.photo), hit.score, hit.box.as_list()] for hit in query.hits],
         "grades": grades,
-        "measures": [round(query.measures[name], _DIGITS) for name in names] if query.measures else [],
+        "measures": [_rounded(query.measures.get(name)) for name in names] if query.measures else [],
     }
     return {name: value for name, value in told.items() if value not in (None, "", [], {})}
 
 
 def _decoded(told: dict[str, Any]) -> SavedRun:
-    items, photos, names = (_texts(told[name]) for name in ("items", "photos", "measures"))
+    items, photos = _texts(told["items"]), _texts(told["photos"])
+    measures = tuple(_measure(one) for one in told["measures"])
+    names = [measure.name for measure in measures]
     queries = tuple(_query(one, items, photos, names) for one in told["queries"])
     ids = [query.query_id for query in queries]
     if not queries or len(set(ids)) != len(ids):
@@ -261,6 +305,7 @@ def _decoded(told: dict[str, Any]) -> SavedRun:
         name=str(told["name"]),
         protocol=str(told["protocol"]),
         queries=queries,
+        measures=measures,
         settings=dict(told["settings"]),
         depth=int(told["depth"]),
         kept=int(told["kept"]),
@@ -277,7 +322,7 @@ def _query(told: dict[str, Any], items: Sequence[str], photos: Sequence[str], na
     hits = told.get("hits", ())
     if len(hits) > len(ranking):
         raise ValueError(f"query {told['id']!r} has more hits than ranks")
-    values = [float(value) for value in told.get("measures", ())]
+    values = [None if value is None else float(value) for value in told.get("measures", ())]
     return SavedQuery(
         query_id=str(told["id"]),
         photo=_at(photos, told["photo"]) if "photo" in told else "",
@@ -292,8 +337,15 @@ def _query(told: dict[str, Any], items: Sequence[str], photos: Sequence[str], na
         grades={
             _at(items, number): int(grade) for grade, numbers in told.get("grades", {}).items() for number in numbers
         },
-        measures=dict(zip(names, values, strict=True)) if values else {},
+        measures={name: value for name, value in zip(names, values, strict=True) if value is not None}
+        if values
+        else {},
     )
+
+
+def _measure(told: dict[str, Any]) -> SavedMeasure:
+    measure(str(told["measure"]))  # one that we know
+    return SavedMeasure(str(told["name"]), str(told["measure"]), bool(told["less_is_better"]), bool(told["is_own"]))
 
 
 def _at(texts: Sequence[str], number: object) -> str:
@@ -306,6 +358,39 @@ def _texts(told: object) -> list[str]:
     if not isinstance(told, list) or not all(isinstance(one, str) for one in told):
         raise TypeError("a list of texts is something else")
     return told
+
+
+def _values(run: Run) -> dict[str, dict[str, float]]:
+    """What each lens of the protocol says of each query that it looks at."""
+    found: dict[str, dict[str, float]] = {}
+    by_judgments: dict[int, list[Lens]] = {}
+    for lens in run.protocol.measured:
+        by_judgments.setdefault(id(lens.judgments), []).append(lens)
+    for lenses in by_judgments.values():
+        measures = list(dict.fromkeys(lens.measure for lens in lenses))
+        for query_id, values in per_query(lenses[0].judgments or {}, run.rankings, measures).items():
+            found.setdefault(query_id, {}).update({lens.name: values[lens.measure] for lens in lenses})
+    return found
+
+
+def _place_in(protocol: EvalProtocol) -> Callable[[Hit], str]:
+    """Where the photos of hits are: those of further galleries are told by their whole path."""
+    bases = {
+        entry.item.item_id: gallery.image_base
+        for gallery in protocol.also
+        for entry in gallery.read()
+        if isinstance(entry, FeedRow)
+    }
+    return lambda hit: _absolute(hit.image, bases.get(hit.item_id))
+
+
+def _absolute(link: str, base: str | None) -> str:
+    is_path = base is not None and not link.lower().startswith(("http://", "https://"))
+    return str(Path(base, link)) if is_path and base is not None else link
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, _DIGITS)
 
 
 def _compact(value: object) -> str:

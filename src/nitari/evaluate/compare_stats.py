@@ -32,8 +32,8 @@ class Paired:
         low: Lower end of the difference's bootstrap interval (95 %).
         high: Upper end.
         p: Two-sided, of ``randomization_test``.
-        won: Queries for which B is better.
-        lost: Queries for which B is worse.
+        won: Queries for which B has more (less, where less is better).
+        lost: Queries for which it is the other way round.
         tied: The others.
     """
 
@@ -47,21 +47,32 @@ class Paired:
     won: int
     lost: int
     tied: int
+    less_is_better: bool = False
+
+    @property
+    def gain(self) -> float:
+        """The difference, positive where B is better."""
+        return -self.difference if self.less_is_better else self.difference
 
 
-def paired(a: NDArray[np.float64], b: NDArray[np.float64]) -> list[Paired]:
+def paired(
+    a: NDArray[np.float64], b: NDArray[np.float64], *, less_is_better: Sequence[bool] | None = None
+) -> list[Paired]:
     """Compare two tables column by column; the same queries stand in the same rows.
 
     Args:
         a: float64 ``[queries, measures]``, at least one row.
         b: As ``a``.
+        less_is_better: For each measure, whether a small number is the good one; for none if not given.
     """
     if a.shape != b.shape or a.ndim != 2 or not a.shape[0]:
         raise ValueError(f"tables of {a.shape} and {b.shape} cannot be paired")
     differences = b - a
     low, high = bootstrap(differences)
     found = randomization_test(differences)
-    won, lost = np.sum(differences > _EPSILON, axis=0), np.sum(differences < -_EPSILON, axis=0)
+    less = list(less_is_better or [False] * a.shape[1])
+    gains = np.where(less, -differences, differences)
+    won, lost = np.sum(gains > _EPSILON, axis=0), np.sum(gains < -_EPSILON, axis=0)
     means = (a.mean(axis=0), b.mean(axis=0), differences.mean(axis=0))
     return [
         Paired(
@@ -75,6 +86,7 @@ def paired(a: NDArray[np.float64], b: NDArray[np.float64]) -> list[Paired]:
             won=int(won[i]),
             lost=int(lost[i]),
             tied=len(a) - int(won[i]) - int(lost[i]),
+            less_is_better=less[i],
         )
         for i in range(a.shape[1])
     ]

@@ -51,6 +51,11 @@ class OriginalsCache:
         path.unlink(missing_ok=True)
         return None
 
+    def locate(self, digest: str) -> Path | None:
+        """Where the original with this digest lies, ``None`` where it is not here. What is in it is not looked at."""
+        path = self._path(digest)
+        return path if path.is_file() else None
+
     def put(self, original: Original) -> None:
         """Keep an original; nothing is written if it is here already.
 

@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 from nitari.errors import DataError, UsageError
-from nitari.evaluate.compare_run import SavedHit, SavedQuery, SavedRun, of_run, read_saved, small, write_saved
+from nitari.evaluate.compare_run import (
+    SavedHit,
+    SavedMeasure,
+    SavedQuery,
+    SavedRun,
+    of_run,
+    read_saved,
+    small,
+    standard,
+    write_saved,
+)
 from nitari.evaluate.protocols import EvalProtocol, EvalQuery, GalleryFeed
 from nitari.evaluate.report import report
 from nitari.evaluate.runner import run_protocol
@@ -28,6 +38,7 @@ RUN = SavedRun(
         SavedQuery("q2 a b, 色", failure="no photo", grades={"one": 1}, measures={"Success@1": 0.0, "mAP": 0.0}),
         SavedQuery("q3", ranking=("one",)),
     ),
+    measures=(*standard(["Success@1", "mAP"]), SavedMeasure("worn@10", "P@10", less_is_better=True, is_own=True)),
     settings={"embedder": "e", "threads": 1},
     depth=1000,
     kept=1000,
@@ -57,7 +68,7 @@ def test_a_protocols_run_is_saved_with_what_it_measured(tmp_path: Path) -> None:
     searcher = FakeSearcher({b"a": ("three", "two", "one")})
     run = run_protocol(asked, ingester=FakeIngester(), open_searcher=searcher.open, depth=3)
     told = report(run, details=True)
-    saved = of_run(run, told["per_query"], name="m", settings={"a": 1})
+    saved = of_run(run, name="m", settings={"a": 1})
     first, second = saved.queries
     assert (first.ranking, first.grades, first.category) == (("three", "two", "one"), {"two": 1}, "Hats")
     assert [hit.item_id for hit in first.hits] == ["three", "two", "one"]
