@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from nitari.catalog.base import Feed
     from nitari.catalog.sql import SqlCatalog
     from nitari.extract import Extractor
-    from nitari.images.base import ImageSource
+    from nitari.images.base import Decoder, ImageSource
     from nitari.images.cache import OriginalsCache
     from nitari.ingest.jobs import Job, Run
     from nitari.ingest.reembed import Reembedder
@@ -63,6 +63,13 @@ def open_originals(settings: Settings) -> OriginalsCache:
     from nitari.images.cache import OriginalsCache
 
     return OriginalsCache(settings.home / ORIGINALS)
+
+
+def open_decoder(settings: Settings) -> Decoder:
+    """What reads photos, within the settings' limits."""
+    from nitari.images.decode import ImageDecoder
+
+    return ImageDecoder(max_bytes=settings.images.max_bytes, max_pixels=settings.images.max_pixels)
 
 
 def open_snapshots(settings: Settings, url: str | None = None) -> Snapshots:
@@ -184,7 +191,6 @@ def open_services(settings: Settings) -> Iterator[Services]:
     server started with may be dropped by then.
     """
     from nitari.catalog.feeds.submitted import read_submitted
-    from nitari.images.decode import ImageDecoder
     from nitari.ingest.edit import Editor
     from nitari.ingest.jobs import Jobs
     from nitari.search.searchers import Searchers
@@ -197,7 +203,7 @@ def open_services(settings: Settings) -> Iterator[Services]:
     beside = Extractors(settings)
     sources = _sources(settings)
     originals = open_originals(settings)
-    decoder = ImageDecoder(max_bytes=settings.images.max_bytes, max_pixels=settings.images.max_pixels)
+    decoder = open_decoder(settings)
     with ExitStack() as stack:
         catalog = stack.enter_context(open_catalog(settings))
 

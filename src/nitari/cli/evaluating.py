@@ -11,12 +11,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from nitari.cli.output import CommandContext, err, is_terminal, json_option, print_error, print_json, print_table
 from nitari.recipes import Extractors
-from nitari.wiring import open_feed, open_ingester, open_searcher
+from nitari.wiring import open_decoder, open_feed, open_ingester, open_searcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from nitari.evaluate.compare_run import SavedRun
+    from nitari.evaluate.protocols import Materials
     from nitari.evaluate.runner import Run
     from nitari.settings import Settings
 
@@ -24,7 +25,7 @@ HOMES = "eval"
 
 
 @click.command("eval")
-@click.argument("protocol", type=click.Choice(["luma", "flat", "qrels"]))
+@click.argument("protocol", type=click.Choice(["luma", "flat", "worn", "color", "unrelated", "general", "qrels"]))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--run", "run_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the TREC run here.")
 @click.option("--details", is_flag=True, help="With --json: the measures of every query too.")
@@ -79,10 +80,8 @@ def eval_command(
 def saved(run: Run, settings: Settings, *, name: str | None = None) -> SavedRun:
     """The run as `nitari compare` takes it, with the measures that the report tells."""
     from nitari.evaluate.compare_run import of_run
-    from nitari.evaluate.report import report
 
-    values = report(run, details=True)["per_query"]
-    return of_run(run, values, name=name or settings.models.embedder, settings=_told(settings))
+    return of_run(run, name=name or settings.models.embedder, settings=_told(settings))
 
 
 def save(run: Run, path: Path, *, settings: Settings, is_small: bool = False) -> None:
@@ -98,7 +97,7 @@ def measure(settings: Settings, protocol: str, folder: Path, *, quiet: bool) -> 
     from nitari.evaluate.protocols import make_protocol
     from nitari.evaluate.runner import home_for, run_protocol
 
-    asked = make_protocol(protocol, folder.resolve(), lambda where: open_feed(settings, str(where)))
+    asked = make_protocol(protocol, folder.resolve(), _materials(settings))
     home = home_for(settings.home / HOMES, asked, Extractors(settings).build().fingerprint)
     there = settings.model_copy(update={"home": home})
     with open_ingester(there) as ingester, _progress(quiet=quiet) as bar:
@@ -110,6 +109,16 @@ def measure(settings: Settings, protocol: str, folder: Path, *, quiet: bool) -> 
             on_import=lambda counts: bar("gallery", counts.rows, counts.total or 0),
             on_query=lambda done, total: bar("queries", done, total),
         )
+
+
+def _materials(settings: Settings) -> Materials:
+    from nitari.evaluate.protocols import Materials
+
+    return Materials(
+        open_feed=lambda folder: open_feed(settings, str(folder)),
+        decoder=open_decoder(settings),
+        work=settings.home / HOMES / "made",
+    )
 
 
 @contextmanager

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from nitari.evaluate.measures import LEVEL, RESAMPLES, SEED, Estimate, by_category, estimates, per_query
 from nitari.evaluate.protocols import Lens
 from nitari.evaluate.runner import Run
+from nitari.evaluate.thresholds import Threshold, Tradeoff, tradeoff
 
 DIGITS = 4
 
@@ -26,7 +28,8 @@ def report(run: Run, *, settings: Mapping[str, Any] | None = None, details: bool
         ``{"protocol", "queries", "judged", "failed", "gallery", "measures": {name: {"value", "low", "high"}},
         "categories": {name: {"queries", "measures"}}, "failures": {query_id: reason}, "timing_ms", "seconds",
         "settings"}``. ``judged`` counts queries with a relevant item, which alone the measures are about; a failed one
-        among them counts 0.
+        among them counts 0. Where they apply, ``"less_is_better"`` (names of measures) and ``"thresholds"``:
+        ``"steps"``, the lowest ``"quiet"`` and the highest ``"open"`` one (see ``Tradeoff``).
     """
     protocol = run.protocol
     values = values_of(run)
@@ -54,9 +57,25 @@ def report(run: Run, *, settings: Mapping[str, Any] | None = None, details: bool
             **(settings or {}),
         },
     }
+    less = [lens.name for lens in protocol.measured if lens.less_is_better]
+    if less:
+        told["less_is_better"] = less
+    if protocol.sweep is not None:
+        told["thresholds"] = _thresholds(tradeoff(protocol.sweep, run.rankings))
     if details:
         told["per_query"] = {query_id: dict(measures) for query_id, measures in values.items()}
     return told
+
+
+def _thresholds(found: Tradeoff) -> dict[str, Any]:
+    def numbers(threshold: Threshold) -> dict[str, float]:
+        return {name: round(value, DIGITS) for name, value in asdict(threshold).items()}
+
+    return {
+        "steps": [numbers(step) for step in found.steps],
+        "quiet": numbers(found.quiet),
+        "open": numbers(found.open),
+    }
 
 
 def values_of(run: Run) -> dict[str, dict[str, float]]:

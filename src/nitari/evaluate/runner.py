@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from nitari.catalog.base import Feed
@@ -23,6 +24,7 @@ from nitari.ingest.worker import ImportReport
 from nitari.search.query import Query, RegionChoice
 from nitari.types import Answer, Hit
 
+_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 DEPTH = 1000
 """Hits ranked for a query: TREC's custom, and the searcher's largest page."""
 SHOWN = 20
@@ -101,6 +103,7 @@ def run_protocol(
     open_searcher: Callable[[], AbstractContextManager[Searches]],
     depth: int = DEPTH,
     workers: int = 1,
+    options: Mapping[str, Any] = _NO_OPTIONS,
     on_import: Callable[[ImportReport], None] | None = None,
     on_query: Callable[[int, int], None] | None = None,
 ) -> Run:
@@ -112,6 +115,7 @@ def run_protocol(
         open_searcher: Opens a searcher on the same home; called once the gallery is in.
         depth: Hits to rank for a query, 1-1000. mAP counts relevant items below it as never found.
         workers: Queries asked at a time.
+        options: Arguments of ``Query`` that every query is asked with, but for pinned ones.
         on_import: Called with the counts of the import so far.
         on_query: Called with how many queries are answered, and how many there are.
 
@@ -128,7 +132,7 @@ def run_protocol(
     totals: dict[str, float] = {}
     started = perf_counter()
     with open_searcher() as searcher:
-        for query, outcome in _ask_all(protocol, searcher, depth=depth, workers=workers):
+        for query, outcome in _ask_all(protocol, searcher, depth=depth, workers=workers, options=options):
             if isinstance(outcome, DataError):
                 rankings[query.query_id] = ()
                 failures[query.query_id] = outcome.message
@@ -145,13 +149,13 @@ def run_protocol(
 
 
 def _ask_all(
-    protocol: EvalProtocol, searcher: Searches, *, depth: int, workers: int
+    protocol: EvalProtocol, searcher: Searches, *, depth: int, workers: int, options: Mapping[str, Any]
 ) -> Iterator[tuple[EvalQuery, Answer | DataError]]:
     """Queries with their answers, in order; a bounded window of them in work."""
 
     def ask(query: EvalQuery) -> Answer | DataError:
         try:
-            return searcher.search(_query(query, query.image_base or protocol.gallery.image_base, depth))
+            return searcher.search(_query(query, query.image_base or protocol.gallery.image_base, depth, options))
         except DataError as exc:  # an unusable photo is the data's fault: one failure, not the end of the run
             return exc
 
@@ -171,12 +175,12 @@ def _ask_all(
                 answer.cancel()
 
 
-def _query(query: EvalQuery, base: str | None, depth: int) -> Query:
+def _query(query: EvalQuery, base: str | None, depth: int, options: Mapping[str, Any]) -> Query:
     """The query as the searcher takes it, its photo read."""
     region: RegionChoice = query.box if query.box is not None else "auto"
-    asked: dict[str, Any] = {"region": region, "filter": query.filter, "k": depth, "min_score": query.min_score}
-    if query.emphasis is not None:
-        asked["emphasis"] = query.emphasis
+    asked: dict[str, Any] = {"region": region, "filter": query.filter, "k": depth, **query.options}
+    if not query.is_pinned:
+        asked |= options
     if query.image_link.lower().startswith(("http://", "https://")):
         return Query(url=query.image_link, **asked)
     return Query(photo=_read(query.image_link, base), **asked)

@@ -16,10 +16,13 @@ from nitari.evaluate.protocols.base import (
     EvalQuery,
     GalleryFeed,
     Lens,
-    OpenFeed,
+    Materials,
     Sweep,
 )
+from nitari.evaluate.protocols.garments import color, worn
+from nitari.evaluate.protocols.general import general
 from nitari.evaluate.protocols.plain import flat, luma, qrels
+from nitari.evaluate.protocols.strangers import unrelated
 
 __all__ = [
     "CATEGORY",
@@ -29,28 +32,36 @@ __all__ = [
     "EvalQuery",
     "GalleryFeed",
     "Lens",
-    "OpenFeed",
+    "Materials",
     "Sweep",
+    "color",
     "flat",
+    "general",
     "luma",
     "make_protocol",
     "qrels",
+    "unrelated",
+    "worn",
 ]
 
-PROTOCOLS: Mapping[str, Callable[[Path, OpenFeed], EvalProtocol]] = {
+PROTOCOLS: Mapping[str, Callable[[Path, Materials], EvalProtocol]] = {
     "luma": luma,
     "flat": flat,
     "qrels": qrels,
+    "worn": worn,
+    "color": color,
+    "unrelated": unrelated,
+    "general": general,
 }
 
 
-def make_protocol(name: str, folder: Path, open_feed: OpenFeed) -> EvalProtocol:
+def make_protocol(name: str, folder: Path, materials: Materials) -> EvalProtocol:
     """The protocol called ``name`` over what ``folder`` holds.
 
     Args:
         name: One of ``PROTOCOLS``.
         folder: Where the feed is, or the feeds are.
-        open_feed: Opens the feed that a folder holds.
+        materials: What protocols are made with.
 
     Raises:
         UsageError: there is no protocol of that name.
@@ -58,4 +69,4 @@ def make_protocol(name: str, folder: Path, open_feed: OpenFeed) -> EvalProtocol:
     """
     if name not in PROTOCOLS:
         raise UsageError(f"there is no protocol {name!r}", remedy=f"give one of {', '.join(PROTOCOLS)}")
-    return PROTOCOLS[name](folder, open_feed)
+    return PROTOCOLS[name](folder, materials)

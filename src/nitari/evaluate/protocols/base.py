@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from types import MappingProxyType
+from typing import Any
 
 from nitari.catalog.base import Feed, FeedRow
 from nitari.errors import DataError
 from nitari.evaluate.measures import MEASURES
 from nitari.evaluate.qrels import Judgments
 from nitari.folds import fold_key
+from nitari.images.base import Decoder
 from nitari.types import Box, Item, Rejection
 
 CATEGORY = "product_type"
@@ -21,8 +23,22 @@ ITEM_ID = "item_id"
 GROUP_ID = "item_group_id"
 """What a filter calls an item's group."""
 
-OpenFeed: TypeAlias = Callable[[Path], Feed]
-"""Opens the feed that a folder holds."""
+_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Materials:
+    """What protocols are made with.
+
+    Args:
+        open_feed: Opens the feed that a folder holds; a plain folder of photos is one, too.
+        decoder: Reads photos, for protocols that cut photos of their own from them.
+        work: A folder for these, made when there are any; ``None`` where none can be kept.
+    """
+
+    open_feed: Callable[[Path], Feed]
+    decoder: Decoder | None = None
+    work: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +52,8 @@ class EvalQuery:
         filter: What may answer, in the searcher's filter language, so that what is taken out costs no depth.
         category: For the table by category; empty for none.
         image_base: The folder that the path is relative to; ``None`` for that of the protocol's first gallery.
-        emphasis: See ``nitari.search.query.Query``; ``None`` for the default.
-        min_score: See ``nitari.search.query.Query``.
+        options: Further arguments of ``nitari.search.query.Query``: ``emphasis``, ``min_score`` ...
+        is_pinned: Whether it is always asked as it stands here, whatever options a run is given.
         subject: What the question is about, where one photo asks in several ways; the query's own id if not given.
         fold_key: The seller or style of the photo: a model that was trained on it must not be asked this (see
             ``nitari.folds``). The subject if not given.
@@ -49,8 +65,8 @@ class EvalQuery:
     filter: Mapping[str, Any] | None = None
     category: str = ""
     image_base: str | None = None
-    emphasis: float | None = None
-    min_score: float | None = None
+    options: Mapping[str, Any] = field(default_factory=lambda: _NO_OPTIONS)
+    is_pinned: bool = False
     subject: str = ""
     fold_key: str = ""
 
@@ -191,6 +207,17 @@ def main_photo_only(entry: FeedRow | Rejection) -> FeedRow | Rejection:
     return replace(entry, item=replace(entry.item, image_links=entry.item.image_links[:1]))
 
 
+def main_photos(feed: Feed) -> GalleryFeed:
+    """The main photo of every item of a feed: the gallery that several protocols share."""
+    return gallery_of("luma", feed, [main_photo_only(entry) for entry in feed.read()])
+
+
+def backs(found: Iterable[Item]) -> tuple[EvalQuery, ...]:
+    """A query for each item that shows its back, with the item's id."""
+    views = ((item, back_view(item)) for item in found)
+    return tuple(query_of(item, link) for item, link in views if link is not None)
+
+
 def back_view(item: Item) -> str | None:
     """An item's first further photo with ``_back`` in its file name."""
     return next((link for link in item.image_links[1:] if "_back" in link.rsplit("/", 1)[-1]), None)
@@ -200,6 +227,12 @@ def category_of(item: Item) -> str:
     """An item's kind; a path of kinds as ``Men > Tops > Tees``."""
     value = item.attributes.get(CATEGORY, "")
     return " > ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def folder_of(item: Item) -> str:
+    """The folder of a photo in a plain folder of photos, relative to it; empty for that itself."""
+    value = item.attributes.get("folder", ())
+    return value[-1] if isinstance(value, tuple) and value else ""
 
 
 def styles(found: Sequence[Item]) -> dict[str, dict[str, int]]:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from nitari.catalog.base import Feed
 from nitari.errors import DataError
 from nitari.evaluate.protocols.base import (
     CATEGORY,
     ITEM_ID,
     EvalProtocol,
     EvalQuery,
-    GalleryFeed,
-    OpenFeed,
-    back_view,
+    Materials,
+    backs,
     category_of,
     gallery_of,
     items,
-    main_photo_only,
+    main_photos,
     query_of,
     styles,
     unfit,
@@ -26,19 +24,19 @@ from nitari.evaluate.protocols.base import (
 from nitari.evaluate.qrels import read_qrels
 from nitari.evaluate.queries import read_queries
 from nitari.folds import SELLER, fold_key
-from nitari.types import Item, Rejection
+from nitari.types import Rejection
 
 FLAT_QUERIES = 1500
 
 
-def luma(folder: Path, open_feed: OpenFeed) -> EvalProtocol:
+def luma(folder: Path, materials: Materials) -> EvalProtocol:
     """Back view to front view: does the photo of a garment's back find its style?
 
     Queries: each item's first further photo with ``_back`` in its file name. Gallery: the main photo of every item.
     Relevant: every item of the query's ``item_group_id``, itself included (its main photo is another photo).
     """
-    feed = open_feed(folder)
-    found = items(list(feed.read()))
+    feed = materials.open_feed(folder)
+    found = items(feed.read())
     queries = backs(found)
     if not queries:
         raise unfit("luma", folder, "no item has a photo named *_back* in additional_image_link")
@@ -47,25 +45,14 @@ def luma(folder: Path, open_feed: OpenFeed) -> EvalProtocol:
     return EvalProtocol("luma", main_photos(feed), queries, judgments)
 
 
-def backs(found: list[Item]) -> tuple[EvalQuery, ...]:
-    """A query for each item that shows its back, with the item's id."""
-    views = ((item, back_view(item)) for item in found)
-    return tuple(query_of(item, link) for item, link in views if link is not None)
-
-
-def main_photos(feed: Feed) -> GalleryFeed:
-    """The main photo of every item of a feed: the gallery that several protocols share."""
-    return gallery_of("luma", feed, [main_photo_only(entry) for entry in feed.read()])
-
-
-def flat(folder: Path, open_feed: OpenFeed, *, count: int = FLAT_QUERIES) -> EvalProtocol:
+def flat(folder: Path, materials: Materials, *, count: int = FLAT_QUERIES) -> EvalProtocol:
     """Private seller's photo to the same kind of garment from other sellers.
 
     Queries: the main photos of the first ``count`` items by SHA-256 (hex) of the id. Gallery: the other items.
     Relevant: the same ``product_type``. The query seller's items are filtered out: one seller photographs many garments
     on one carpet, and finding the carpet is no merit.
     """
-    feed = open_feed(folder)
+    feed = materials.open_feed(folder)
     entries = list(feed.read())
     found = items(entries)
     order = sorted(found, key=lambda item: hashlib.sha256(item.item_id.encode()).hexdigest())
@@ -91,14 +78,14 @@ def flat(folder: Path, open_feed: OpenFeed, *, count: int = FLAT_QUERIES) -> Eva
     return EvalProtocol("flat", gallery_of("flat", feed, kept), tuple(queries), judgments)
 
 
-def qrels(folder: Path, open_feed: OpenFeed) -> EvalProtocol:
+def qrels(folder: Path, materials: Materials) -> EvalProtocol:
     """Your own queries: ``queries.csv`` and, if there, ``qrels.txt`` beside the feed.
 
     Gallery: every item with all its photos. A query's ``exclude`` column takes items out of the ranking and out of
     the judgments. The table by category follows the column ``category`` of ``queries.csv`` or, without it, the
     ``product_type`` of the query's most relevant item.
     """
-    feed = open_feed(folder)
+    feed = materials.open_feed(folder)
     entries = list(feed.read())
     rows = read_queries(folder / "queries.csv")
     path = folder / "qrels.txt"
