@@ -290,10 +290,12 @@ class Guess:
     Args:
         value: The catalog's own word for it: a value of the attribute that says what items are.
         probability: How sure that is, 0-1.
+        restricted: Whether only such items are among the answers, because the query wanted that and it is sure enough.
     """
 
     value: str
     probability: float
+    restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -268,6 +268,16 @@ class Columns:
         """A number for the group of each row, equal for rows of one group: int32 ``[n]``."""
         return self._reserved["item_group_id"].scalars(ordinals)
 
+    def texts(self, name: str, ordinals: OrdinalArray) -> list[str | None]:
+        """What the rows have in an attribute, of a list the first element; ``None`` where that is not a text."""
+        column = self._column(name)
+        if column is None:
+            return [None] * len(ordinals)
+        codes = column.firsts(ordinals)
+        values = {code: column.value(code) for code in np.unique(codes).tolist() if code >= 0}
+        texts = {code: value for code, value in values.items() if isinstance(value, str)}
+        return [texts.get(code) for code in codes.tolist()]
+
     def rows(self, ordinals: OrdinalArray) -> list[Row]:
         """What was appended as these rows."""
         own: list[dict[str, Any]] = [{} for _ in range(len(ordinals))]

@@ -285,6 +285,19 @@ class Column:
         codes[~old] = self._codes.view[ordinals[~old] - self._first]
         return codes
 
+    def firsts(self, ordinals: OrdinalArray) -> NDArray[np.int32]:
+        """The code of the first value of each row, -1 where it has none: int32 ``[n]``."""
+        codes = np.full(ordinals.size, -1, np.int32)
+        if self._sealed is not None:
+            begins, ends = self._sealed.pairs_of(ordinals)
+            there = (ordinals < self._first) & (begins < ends)
+            codes[there] = self._sealed.codes[begins[there]]
+        column = self._ordinals.view
+        begins, ends = column.searchsorted(ordinals), column.searchsorted(ordinals, side="right")
+        there = begins < ends
+        codes[there] = self._codes.view[begins[there]]
+        return codes
+
     def row_with(self, values: Sequence[str]) -> list[int]:
         """A saved row that has each of these texts, -1 where there is none."""
         if self._sealed is None:

@@ -161,6 +161,12 @@ def parse_filter(document: Mapping[str, Any]) -> Filter:
     return _filter(_Parser().filter(document, "filter", depth=1))
 
 
+def narrowed(wanted: Filter | None, name: str, value: Scalar) -> Filter:
+    """``wanted`` and, beside it, that the attribute ``name`` (without ``@``) equals ``value``."""
+    test = OneOf(name, (value,))
+    return _filter(test if wanted is None else _all_of([wanted.node, test]))
+
+
 def _filter(node: Node) -> Filter:
     """A filter of a canonical node."""
     return Filter(node, hashlib.blake2b(_text(node).encode(), digest_size=16).hexdigest())

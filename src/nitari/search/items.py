@@ -163,6 +163,14 @@ class ItemTable:
         """The keys of many items, one item behind the other: int64 ``[n]``."""
         return self._views.keys_of(ordinals)
 
+    def main_keys(self, ordinals: OrdinalArray) -> KeyArray:
+        """The key of the main photo of each of these items: int64 ``[n]``."""
+        return self._views.first_keys(ordinals)
+
+    def view_counts(self, ordinals: OrdinalArray) -> NDArray[np.int64]:
+        """How many views each of these items has: int64 ``[n]``."""
+        return self._views.counts(ordinals)
+
     def views(self, keys: KeyArray) -> NDArray[np.int64]:
         """The view of each of ``keys``, -1 where a key stands for nothing: int64 ``[n]``."""
         return self._views.find(keys)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +17,8 @@ from nitari.errors import UsageError
 from nitari.extract import Extractor, unit
 from nitari.images.base import ImageSource
 from nitari.index.base import PromisesRecall, Step, VectorIndex
+from nitari.search.calibration import Calibration, reach, scored
+from nitari.search.categories import DEFAULT_ATTRIBUTE, Categories, Learned
 from nitari.search.columns import AttributeSummary
 from nitari.search.counts import Counted, Counts
 from nitari.search.emphasis import can_emphasize, weighed
@@ -26,6 +28,7 @@ from nitari.search.gallery import Gallery, Holding
 from nitari.search.nearest import Nearest, nearest_items
 from nitari.search.photos import PhotoReader
 from nitari.search.query import Query, check_facets
+from nitari.search.ranking import Ranked, Wish, ranked
 from nitari.search.recent import Recent
 from nitari.types import Answer, Block, Box, Detection, FloatArray, Hit, Region
 
@@ -94,6 +97,8 @@ class Searcher:
             threshold costs no network, and another box only that of its own vector.
         blocks: What the parts of the gallery's vectors speak of; ``()`` where that is not known, and ``Query.emphasis``
             changes nothing.
+        category: Which attribute says what an item is, for ``Query.category``; empty for none.
+        calibration: Turns likeness into the probability that an item is relevant; ``None`` to score by the cosine.
     """
 
     def __init__(
@@ -104,8 +109,12 @@ class Searcher:
         source: ImageSource | None = None,
         remembered: int = 0,
         blocks: Sequence[Block] = (),
+        category: str = DEFAULT_ATTRIBUTE,
+        calibration: Calibration | None = None,
     ) -> None:
         self._gallery = gallery
+        self._categories = Categories(gallery, category)
+        self._calibration = calibration
         self._blocks = tuple(blocks)
         self._photos = PhotoReader(
             extractor=extractor,
@@ -115,7 +124,7 @@ class Searcher:
             remembered=remembered,
         )
         self._counts = Counts()
-        self._neighbors: Recent[Nearest] = Recent(_REMEMBERED_ITEMS)
+        self._neighbors: Recent[Ranked] = Recent(_REMEMBERED_ITEMS)
 
     @property
     def collection(self) -> str:
@@ -136,7 +145,8 @@ class Searcher:
         """Answer a query from the catalog as it was at the last ``refresh``.
 
         Hits come by score, best first, ties by item id. For an unchanged catalog and an exact index, pages (``offset``)
-        neither repeat nor skip an item.
+        neither repeat nor skip an item. A score is the probability that the item is relevant where the searcher has a
+        calibration, else how alike it is; the ranking's part is in it (see ``nitari.search.ranking``).
 
         Raises:
             UsageError: a vector of another width or without direction, a url that is not one or not allowed, likes and
@@ -150,16 +160,30 @@ class Searcher:
         wanted = None if query.filter is None else parse_filter(query.filter)
         trace: list[Step] | None = [] if query.explain else None
         question = self._question(query)
+        learned = self._categories.current() if query.category != "off" else Learned()
         asked = perf_counter()
         with self._gallery.reading() as holding:
-            hits, more = _page(holding, self._nearest(holding, query, question.vectors, wanted, trace), query)
+            found = self._ranked(holding, query, question.vectors, wanted, learned, trace)
+            hits, more = _page(holding, found, query, self._calibration)
             total = self._counts.total(holding, wanted)
             facets = self._counts.facets(holding, wanted, query.facets, limit=query.facet_limit)
             seq = holding.seq
         now = perf_counter()
         timing = {**question.timing_ms, "search": (now - asked) * 1e3, "total": (now - started) * 1e3}
         plan = None if trace is None else tuple(asdict(step) for step in trace)
-        return Answer(hits, timing, question.regions, question.box, more, total, facets, seq, plan, worn=question.worn)
+        return Answer(
+            hits=hits,
+            timing_ms=timing,
+            regions=question.regions,
+            query_box=question.box,
+            more=more,
+            total=total,
+            facets=facets,
+            seq=seq,
+            plan=plan,
+            category=found.guess,
+            worn=question.worn,
+        )
 
     def detect(self, *, photo: bytes | None = None, url: str | None = None) -> Detection:
         """The products on a photo. A search with the same photo then does not look for them again.
@@ -217,6 +241,13 @@ class Searcher:
         """Catch up with the catalog's change log. Returns how many changed items were read again."""
         return self._gallery.refresh()
 
+    def learn(self) -> bool:
+        """Learn anew what the categories look like, where enough of the catalog has changed. Returns whether it did.
+
+        To be called now and then, off the query path; no query waits for it.
+        """
+        return self._categories.refresh()
+
     def check_recall(self) -> bool:
         """Compare a recent query with the exact answer, so that the promised recall is kept.
 
@@ -227,8 +258,9 @@ class Searcher:
         return isinstance(index, PromisesRecall) and index.check_recall()
 
     def warm(self) -> None:
-        """Load extractor and networks now, by a blank photo, so that the first real one does not wait for them."""
+        """Load extractor and networks by a blank photo, and learn the categories, so that no real photo waits."""
         self._photos.warm(blank_photo())
+        self._categories.current()
 
     def known_attributes(self) -> Mapping[str, AttributeSummary]:
         """What filters can ask about, by name. Looks at every value, so it is for hints, not for every query."""
@@ -283,39 +315,64 @@ class Searcher:
             return _Question(vectors=_checked(query.vector, self._gallery.dim)[None])
         return _Question()
 
-    def _nearest(
+    def _ranked(
         self,
         holding: Holding,
         query: Query,
         brought: FloatArray | None,
         wanted: Filter | None,
+        learned: Learned,
         trace: list[Step] | None,
-    ) -> Nearest:
+    ) -> Ranked:
         """The items that the query asks for, from the best on, and one more to tell whether there are more."""
-        allowed = None if wanted is None or wanted.node == EVERYTHING else holding.allowed(wanted)
         count = query.offset + query.k + 1
-        max_distance = None if not query.min_score else 1.0 - query.min_score
+        classifier = learned.classifier if query.category != "off" else None
+        # A category brings items nearer from beyond a radius, and those that vote may lie there.
+        max_distance = None if classifier is not None else reach(query.min_score, self._calibration)
 
-        def look() -> Nearest:
+        def look() -> Ranked:
             vectors, excluded = self._wanted(holding, query, brought)
             asking = weighed(vectors, self._blocks, query.emphasis)
-            return nearest_items(
-                holding,
-                asking.vectors,
-                count=count,
-                scales=asking.scales,
-                excluded=excluded,
-                allowed=allowed,
-                group_by=query.group_by,
-                max_distance=max_distance,
-                trace=trace,
+
+            def find(most: int, passing: Filter | None) -> Nearest:
+                return nearest_items(
+                    holding,
+                    asking.vectors,
+                    count=most,
+                    scales=asking.scales,
+                    excluded=excluded,
+                    allowed=None if passing is None or passing.node == EVERYTHING else holding.allowed(passing),
+                    group_by=query.group_by,
+                    max_distance=max_distance,
+                    trace=trace,
+                )
+
+            wish = Wish(
+                asking=asking,
+                vectors=vectors,
+                wanted=wanted,
+                category=query.category,
+                attribute=self._categories.attribute,
+                classifier=classifier,
+                own=self._own_category(holding, query),
+                collapse=query.collapse,
             )
+            return ranked(holding, find, wish, count)
 
         if query.item_id is None or query.liked or query.disliked or count > _NEIGHBORS or query.explain:
             return look()
-        token = None if allowed is None else allowed.token
-        key = (query.item_id, token, count, query.group_by, max_distance, query.emphasis)
+        token = None if wanted is None else wanted.token
+        ranking = (query.category, learned.number, query.collapse, query.emphasis)
+        key = (query.item_id, token, count, query.group_by, max_distance, ranking)
         return self._neighbors.get(holding.version, key, look)
+
+    def _own_category(self, holding: Holding, query: Query) -> str | None:
+        """What the query's item says that it is; ``None`` where it does not, or where likes and dislikes bend it."""
+        if query.item_id is None or query.liked or query.disliked or not self._categories.attribute:
+            return None
+        ordinal = self._ordinal(holding, query.item_id)
+        (value,) = holding.items.columns.texts(self._categories.attribute, np.asarray([ordinal], np.int32))
+        return value
 
     def _wanted(self, holding: Holding, query: Query, brought: FloatArray | None) -> tuple[FloatArray, frozenset[int]]:
         """What to search with (float32 ``[q, dim]``, unit rows), and the items that are not to be answered.
@@ -372,13 +429,19 @@ def _recall_of(index: VectorIndex) -> float | None:
     return measured.value if measured.queries else None
 
 
-def _page(holding: Holding, nearest: Nearest, query: Query) -> tuple[tuple[Hit, ...], bool]:
+def _page(
+    holding: Holding, found: Ranked, query: Query, calibration: Calibration | None
+) -> tuple[tuple[Hit, ...], bool]:
     """The hits that the query asks to see, and whether there are more behind them."""
-    # In float64, so that different distances stay different scores.
-    scores = np.clip(1.0 - nearest.distances.astype(np.float64), 0.0, 1.0)
+    scores = scored(1.0 - found.distances, calibration)
     good = len(scores) if query.min_score is None else int(np.count_nonzero(scores >= query.min_score))
     page = slice(query.offset, min(query.offset + query.k, good))
-    return holding.items.hits(nearest.views[page], scores[page].tolist()), good > query.offset + query.k
+    hits = list(holding.items.hits(found.views[page], scores[page].tolist()))
+    for place, others in found.duplicates.items():
+        if page.start <= place < page.stop:
+            ids = tuple(holding.items.item_id(ordinal) for ordinal in others)
+            hits[place - page.start] = replace(hits[place - page.start], duplicates=ids)
+    return tuple(hits), good > query.offset + query.k
 
 
 def _vectors_of(holding: Holding, ordinal: int) -> FloatArray:

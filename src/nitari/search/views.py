@@ -86,6 +86,14 @@ class Views:
         begins = self._begins.take(ordinals)
         return self._keys.take(spread(begins, self._begins.take(ordinals + 1) - begins))
 
+    def first_keys(self, ordinals: NDArray[np.integer[Any]]) -> KeyArray:
+        """The key of the first photo of each item, all of which have one: int64 ``[n]``."""
+        return self._keys.take(self._begins.take(ordinals))
+
+    def counts(self, ordinals: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+        """How many views each item has: int64 ``[n]``."""
+        return self._begins.take(ordinals + 1) - self._begins.take(ordinals)
+
     def keys_of_one(self, ordinal: int) -> KeyArray:
         """The keys of an item, in the order of its photos: int64 ``[n]``, not to be written to."""
         begin, end = self._begins.take(np.asarray([ordinal, ordinal + 1])).tolist()

@@ -413,13 +413,15 @@ def test_detect(shop: Open) -> None:
 
 @pytest.mark.parametrize("group_by", ["item", "group"])
 @pytest.mark.parametrize("k", [1, 3, 10])
-def test_pages(shop: Open, group_by: str, k: int) -> None:
+@pytest.mark.parametrize("collapse", [False, True])
+def test_pages(shop: Open, group_by: str, k: int, collapse: bool) -> None:
     """Pages put together are the one long answer, and ``more`` says when to stop."""
     edits = _items(60)
     # Many items with the very same photo, so that pages end within ties.
     edits += [put(f"t{number:02}", photo("t.jpg", "same"), group_id=f"t{number % 9}") for number in range(40)]
     searcher = shop(*edits)
     asked: dict[str, Any] = {"vector": vector_of("same"), "group_by": group_by, "filter": {"price": {"exists": False}}}
+    asked["collapse"] = collapse
     for query in (asked, {**asked, "filter": None}):
         expected = searcher.search(Query(**query, k=1000))
         assert not expected.more
@@ -434,8 +436,12 @@ def test_pages(shop: Open, group_by: str, k: int) -> None:
         assert len({hit.item_id for hit in hits}) == len(hits)
         keys = [(-hit.score, hit.item_id) for hit in hits if hit.score > 0]
         assert keys == sorted(keys)
-    assert len({hit.group_id for hit in hits}) == 16
-    assert len(hits) == (16 if group_by == "group" else 100)
+    if collapse:  # forty listings of one photo are one, or one and what lies behind the window
+        assert len(hits) == (8 if group_by == "group" else 61)
+        assert len(hits[0].duplicates) == (8 if group_by == "group" else 39)
+    else:
+        assert len({hit.group_id for hit in hits}) == 16
+        assert len(hits) == (16 if group_by == "group" else 100)
 
 
 def test_beyond_the_end(shop: Open) -> None:
