@@ -32,6 +32,7 @@ PRIMARY: Mapping[str, tuple[str, ...]] = {
 }
 """What decides in a protocol whether a run is better, where nobody names measures; elsewhere its first measure."""
 DIGITS = 4
+P_DIGITS = 7
 RBO_DEPTH = 100
 """Ranks that rank-biased overlap looks at: those below weigh less than a ten-thousandth."""
 
@@ -197,7 +198,7 @@ def drops(comparison: Comparison, *, alpha: float) -> list[Drop]:
 
 
 def as_dict(comparison: Comparison, *, details: bool = False) -> dict[str, Any]:
-    """A comparison as plain data, numbers rounded to 4 digits (p-values to 5).
+    """A comparison as plain data, numbers rounded to 4 digits (p-values to 7).
 
     Args:
         comparison: Of two runs.
@@ -214,7 +215,9 @@ def as_dict(comparison: Comparison, *, details: bool = False) -> dict[str, Any]:
         "primary": list(comparison.primary),
         "measures": {name: _told(one) for name, one in comparison.measures.items()},
         "categories": {
-            name: {measure: {**_told(one.paired), "p_holm": round(one.p_holm, 5)} for measure, one in found.items()}
+            name: {
+                measure: {**_told(one.paired), "p_holm": round(one.p_holm, P_DIGITS)} for measure, one in found.items()
+            }
             for name, found in comparison.categories.items()
         },
         "agreement": _agreed(comparison.agreement),
@@ -388,7 +391,7 @@ def _told(one: Paired) -> dict[str, Any]:
         "difference": round(one.difference, DIGITS),
         "low": round(one.low, DIGITS),
         "high": round(one.high, DIGITS),
-        "p": round(one.p, 5),
+        "p": round(one.p, P_DIGITS),
         "won": one.won,
         "lost": one.lost,
         "tied": one.tied,

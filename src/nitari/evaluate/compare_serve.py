@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
@@ -101,7 +102,7 @@ class CompareSite:
             query, item, grade = told["query"], told["item"], told["grade"]
         except (ValueError, KeyError, TypeError) as exc:
             raise UsageError(f"expected JSON with query, item and grade: {exc}") from exc
-        if query not in self._queries:
+        if not isinstance(query, str) or query not in self._queries:
             raise UsageError(f"query {str(query)[:80]!r} is not of this comparison")
         if not isinstance(item, str) or not item or not is_printable_id(item):
             raise UsageError("the item is not an id")
@@ -165,6 +166,11 @@ class CompareServer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     site: CompareSite
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that hangs up in the middle is nothing to tell; anything else is."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

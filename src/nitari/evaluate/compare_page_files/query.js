@@ -43,7 +43,7 @@ function showHit(query, hit, side, isFirst) {
   const box = make("div", { class: "hit", role: "group", tabindex: isFirst ? "0" : "-1", title: hit.item },
     frame(hit.photo, ""),
     make("div", { class: "hit-line", "aria-hidden": "true" },
-      make("span", { text: `${hit.rank}` }), make("span", { class: `move ${move.kind}`, text: move.sign })),
+      make("span", { class: "rank" }), make("span", { class: `move ${move.kind}`, text: move.sign })),
     make("div", { class: "judge" },
       judgeButton("✓", "Relevant", 1, query, hit), judgeButton("✗", "Not relevant", 0, query, hit)));
   box.dataset.item = hit.item;
@@ -67,6 +67,7 @@ function dress(box) {
   const own = data.marks[query.id]?.[hit.item];
   box.classList.toggle("is-relevant", grade > 0);
   box.classList.toggle("is-irrelevant", own === 0);
+  box.querySelector(".rank").textContent = `${hit.rank}${grade > 0 ? " ✓" : own === 0 ? " ✗" : ""}`;
   box.setAttribute("aria-label",
     `Rank ${hit.rank}, item ${hit.item}, ${words}, ${gradeWords(grade)}${own === undefined ? "" : " (your judgment)"}`);
   for (const button of box.querySelectorAll("button")) {

@@ -63,8 +63,8 @@ function resultRow(name, found, p, primary = false) {
 
 /** A table for the measure that is chosen in the tools; filled anew when another one is. */
 function categoryDetails() {
-  return make("details", { open: "" }, make("summary", { text: "By category" }),
-    make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Results by category", id: "by-category" }));
+  return make("details", { open: "" }, make("summary", { id: "by-category-title", text: "By category" }),
+    make("div", { class: "scroll is-long", tabindex: "0", role: "region", "aria-label": "Results by category", id: "by-category" }));
 }
 
 function fillCategories(measure) {
@@ -80,9 +80,8 @@ function fillCategories(measure) {
     : Object.entries(told.agreement_by_category).map(([category, found]) =>
       make("tr", {}, make("th", { scope: "row", text: category }),
         ...[found.queries, shown(found.overlap), shown(found.rbo)].map((text) => make("td", { class: "number", text: String(text) }))));
-  place.replaceChildren(
-    judged ? make("p", { class: "note", text: name }) : "",
-    make("table", {}, headRow(heads), make("tbody", {}, ...rows)));
+  if (judged) byId("by-category-title").textContent = `${name} by category`;
+  place.replaceChildren(make("table", {}, headRow(heads), make("tbody", {}, ...rows)));
 }
 
 function runDetails() {
