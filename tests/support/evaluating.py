@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from nitari.catalog.base import Feed, FeedRow
 from nitari.errors import DataError
+from nitari.evaluate.protocols import Materials
+from nitari.images.decode import ImageDecoder
 from nitari.ingest.worker import ImportReport
 from nitari.search.query import Query
 from nitari.types import WHOLE, Answer, Attributes, Hit, Item, Rejection
@@ -31,10 +34,22 @@ class ListFeed:
         return iter(self.entries)
 
 
-def row(item_id: str, *links: str, group: str = "", **attributes: str | float) -> FeedRow:
+def row(
+    item_id: str, *links: str, group: str = "", title: str = "", **attributes: str | float | tuple[str, ...]
+) -> FeedRow:
     """A row of a feed."""
     said: Attributes = attributes
-    return FeedRow(Item(item_id, links or (f"{item_id}.jpg",), "", group, said), "line 1")
+    return FeedRow(Item(item_id, links or (f"{item_id}.jpg",), title, group, said), "line 1")
+
+
+def materials(*feeds: Feed, work: Path | None = None) -> Materials:
+    """What protocols are made with: one feed wherever it is looked for, or each in the folder named after it."""
+
+    def open_feed(folder: Path) -> Feed:
+        named = {feed.feed_id: feed for feed in feeds}
+        return feeds[0] if len(feeds) == 1 else named[folder.name]
+
+    return Materials(open_feed, ImageDecoder(), work)
 
 
 @dataclass

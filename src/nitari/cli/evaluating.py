@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nitari.cli.output import CommandContext, err, is_terminal, json_option, print_error, print_json, print_table
+from nitari.cli.searching import worn_choice
+from nitari.errors import UsageError
 from nitari.recipes import Extractors
 from nitari.wiring import open_decoder, open_feed, open_ingester, open_searcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from nitari.evaluate.compare_run import SavedRun
-    from nitari.evaluate.protocols import Materials
+    from nitari.evaluate.protocols import EvalProtocol, Materials
     from nitari.evaluate.runner import Run
     from nitari.settings import Settings
+
+    _Bar: TypeAlias = Callable[[str, int, int], None]
 
 HOMES = "eval"
 
@@ -27,6 +31,13 @@ HOMES = "eval"
 @click.command("eval")
 @click.argument("protocol", type=click.Choice(["luma", "flat", "worn", "color", "unrelated", "general", "qrels"]))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--emphasis", type=click.FloatRange(0, 1), help="Ask with this emphasis: 0 same shape, 1 same color.")
+@click.option("--worn", metavar="auto|off|0-1", help="Ask with so much of what a wearer adds taken out.")
+@click.option("--category", type=click.Choice(["boost", "restrict", "off"]), help="Ask with this use of the category.")
+@click.option("--min-score", type=click.FloatRange(0, 1), help="Ask with this threshold.")
+@click.option("--folds", type=click.Path(path_type=Path, exists=True, file_okay=False),
+              help="Ask each query with the card of its own fold (0/card.toml ...).")  # fmt: skip
+@click.option("--strict-folds", is_flag=True, help="With --folds: only items of the query's own fold may answer.")
 @click.option("--run", "run_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the TREC run here.")
 @click.option("--details", is_flag=True, help="With --json: the measures of every query too.")
 @click.option("--judgments", type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -42,6 +53,12 @@ def eval_command(
     protocol: str,
     folder: Path,
     *,
+    emphasis: float | None,
+    worn: str | None,
+    category: str | None,
+    min_score: float | None,
+    folds: Path | None,
+    strict_folds: bool,
     run_file: Path | None,
     details: bool,
     judgments: Path | None,
@@ -49,25 +66,38 @@ def eval_command(
     small: bool,
     as_json: bool,
 ) -> int:
-    r"""Measure PROTOCOL on DIR, which holds feed.csv (and, for qrels, queries.csv and perhaps qrels.txt).
+    r"""Measure PROTOCOL on DIR.
 
     \b
-    luma   back views find their style among all main photos
-    flat   1,500 photos find their type, other sellers' photos only
-    qrels  your own queries and judgments
+    luma       back views find their style among all main photos
+    flat       1,500 photos find their type, other sellers' photos only
+    worn       worn photos find garments of their type, worn or flat
+    color      asked for the same in this color, photos find type and color
+    unrelated  photos of anything else find nothing at the recommended score
+    general    pieces of photos of anything find each other
+    qrels      your own queries and judgments
 
-    The gallery is kept in the home folder, so that a repetition embeds nothing twice.
+    DIR holds feed.csv (and, for qrels, queries.csv and perhaps qrels.txt), but for worn: luma/ and flat/, unrelated:
+    luma/ and unrelated/, general: photos (docs/accuracy.md says where from). The gallery is kept in the home folder,
+    so that a repetition embeds nothing twice.
     """
     from nitari.evaluate.compare_marks import with_marks
     from nitari.evaluate.qrels import write_run
     from nitari.evaluate.report import report
 
-    run = measure(context.settings(), protocol, folder, quiet=as_json)
+    if strict_folds and folds is None:
+        raise UsageError("--strict-folds says how --folds is to be done", remedy="add --folds FOLDER")
+    given = {"emphasis": emphasis, "worn": worn and worn_choice(worn), "category": category, "min_score": min_score}
+    options = {name: value for name, value in given.items() if value is not None}
+    run = measure(
+        context.settings(), protocol, folder, quiet=as_json, options=options, folds=folds, is_strict=strict_folds
+    )
     if judgments is not None:
         run = with_marks(run, judgments)
     if run_file is not None:
         write_run(run_file, run.rankings)
-    found = report(run, settings=_told(context.settings()), details=details)
+    told = {**_told(context.settings()), **options, **_told_folds(folds, is_strict=strict_folds)}
+    found = report(run, settings=told, details=details)
     if save_file is not None:
         save(run, save_file, settings=context.settings(), is_small=small)
     if as_json:
@@ -92,20 +122,58 @@ def save(run: Run, path: Path, *, settings: Settings, is_small: bool = False) ->
     write_saved(path, small(whole) if is_small else whole)
 
 
-def measure(settings: Settings, protocol: str, folder: Path, *, quiet: bool) -> Run:
-    """Import the protocol's gallery into a home of its own and ask its queries there."""
+def measure(
+    settings: Settings,
+    protocol: str,
+    folder: Path,
+    *,
+    quiet: bool,
+    options: Mapping[str, Any] | None = None,
+    folds: Path | None = None,
+    is_strict: bool = False,
+) -> Run:
+    """Import the protocol's gallery into a home of its own and ask its queries there.
+
+    Args:
+        settings: With which models, and below which home.
+        protocol: Its name.
+        folder: What it is made from.
+        quiet: Whether to show no progress.
+        options: Arguments of ``Query`` that all queries are asked with, but for those that a protocol pins.
+        folds: A folder of cards, each to be asked the queries of its fold; the settings' embedder if not given.
+        is_strict: Whether only items of the query's fold may answer.
+    """
+    from nitari.evaluate.folds import asking, fold_cards, pooled, strictly
     from nitari.evaluate.protocols import make_protocol
-    from nitari.evaluate.runner import home_for, run_protocol
 
     asked = make_protocol(protocol, folder.resolve(), _materials(settings))
+    with _progress(quiet=quiet) as bar:
+        if folds is None:
+            return _run(settings, asked, bar, options or {})
+        cards = fold_cards(folds)
+        asked = strictly(asked, len(cards)) if is_strict else asked
+        runs = []
+        for fold, card in enumerate(cards):
+            part = asking(asked, fold, len(cards))
+            if part.queries:
+                models = settings.models.model_copy(update={"embedder": str(card.resolve())})
+                runs.append(_run(settings.model_copy(update={"models": models}), part, bar, options or {}))
+        return pooled(asked, runs)
+
+
+def _run(settings: Settings, asked: EvalProtocol, bar: _Bar, options: Mapping[str, Any]) -> Run:
+    """Carry a protocol out with the settings' models."""
+    from nitari.evaluate.runner import home_for, run_protocol
+
     home = home_for(settings.home / HOMES, asked, Extractors(settings).build().fingerprint)
     there = settings.model_copy(update={"home": home})
-    with open_ingester(there) as ingester, _progress(quiet=quiet) as bar:
+    with open_ingester(there) as ingester:
         return run_protocol(
             asked,
             ingester=ingester,
             open_searcher=lambda: open_searcher(there),
             workers=settings.ingest.workers,
+            options=options,
             on_import=lambda counts: bar("gallery", counts.rows, counts.total or 0),
             on_query=lambda done, total: bar("queries", done, total),
         )
@@ -122,7 +190,7 @@ def _materials(settings: Settings) -> Materials:
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+def _progress(*, quiet: bool) -> Iterator[_Bar]:
     """Two progress bars on a terminal, nothing elsewhere."""
     if quiet or not is_terminal():
         yield lambda _stage, _done, _total: None
@@ -131,6 +199,10 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     with Progress(*columns, console=err) as progress:
         tasks = {stage: progress.add_task(stage, total=None) for stage in ("gallery", "queries")}
         yield lambda stage, done, total: progress.update(tasks[stage], completed=done, total=total)
+
+
+def _told_folds(folds: Path | None, *, is_strict: bool) -> dict[str, Any]:
+    return {} if folds is None else {"folds": str(folds), "strict_folds": is_strict}
 
 
 def _told(settings: Settings) -> dict[str, Any]:
@@ -150,18 +222,38 @@ def _print_report(found: dict[str, Any]) -> None:
     )
     if found["measures"]:
         rows = [
-            (name, f"{measure['value']:.3f}", f"{measure['low']:.3f} - {measure['high']:.3f}")
+            (
+                f"{name} (less is better)" if name in found.get("less_is_better", ()) else name,
+                f"{measure['value']:.3f}",
+                f"{measure['low']:.3f} - {measure['high']:.3f}",
+            )
             for name, measure in found["measures"].items()
         ]
         print_table(("measure", "value", "95 % interval"), rows, right=("value",))
     if len(found["categories"]) > 1:
         names = list(found["measures"])
         rows = [
-            (category, str(entry["queries"]), *(f"{entry['measures'][name]['value']:.3f}" for name in names))
+            (category, str(entry["queries"]), *(_value(entry["measures"], name) for name in names))
             for category, entry in found["categories"].items()
         ]
         print_table(("category", "queries", *names), rows, right=("queries", *names))
+    if "thresholds" in found:
+        _print_thresholds(found["thresholds"])
     for query_id, reason in found["failures"].items():
         print_error(f"query {query_id}: {reason}")
     timing = ", ".join(f"{stage} {spent:.1f}" for stage, spent in found["timing_ms"].items())
     click.echo(f"mean ms a query: {timing}; {found['seconds']:.0f} s of queries")
+
+
+def _value(measures: Mapping[str, Any], name: str) -> str:
+    return f"{measures[name]['value']:.3f}" if name in measures else ""
+
+
+def _print_thresholds(found: dict[str, Any]) -> None:
+    """What each threshold would do, and the two that the recommended one should lie between."""
+    names = ("min_score", "answered", "kept")
+    rows = [(f"{step['min_score']:.2f}", f"{step['answered']:.3f}", f"{step['kept']:.3f}") for step in found["steps"]]
+    print_table(names, rows, right=names)
+    for name, told in (("quiet", "lowest with at most 5 % answered"), ("open", "highest with at least 90 % kept")):
+        at = found[name]
+        click.echo(f"{told}: {at['min_score']:.3f} (answered {at['answered']:.3f}, kept {at['kept']:.3f})")

@@ -81,7 +81,7 @@ def search_command(
     """Search with PHOTO, a file or an http(s) URL: the products that look alike, best first."""
     if (photo is None) == (vector_file is None):
         raise UsageError("give a photo or --vector, one of them", remedy="nitari search photo.jpg")
-    asked: dict[str, Any] = {"region": _region(box, region), "worn": _worn(worn)}
+    asked: dict[str, Any] = {"region": _region(box, region), "worn": worn_choice(worn)}
     if vector_file is not None:
         asked = {"vector": _read_vector(vector_file)}
     elif photo is not None and photo.startswith(("http://", "https://")):
@@ -189,7 +189,12 @@ def _region(box: str | None, region: str) -> RegionChoice:
     return Box(x1, y1, x2, y2)
 
 
-def _worn(text: str) -> WornChoice:
+def worn_choice(text: str) -> WornChoice:
+    """What ``--worn`` says.
+
+    Raises:
+        UsageError: neither ``auto`` nor ``off`` nor a number.
+    """
     if text in ("auto", "off"):
         return text  # type: ignore[return-value]  # one of the two words
     try:

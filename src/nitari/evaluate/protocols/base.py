@@ -110,6 +110,10 @@ class GalleryFeed:
         """The entries, in order."""
         return iter(self._entries)
 
+    def items(self) -> list[Item]:
+        """The items among the entries."""
+        return items(self._entries)
+
     def map(self, change: Callable[[Item], Item]) -> GalleryFeed:
         """This feed with each item changed."""
         changed = [

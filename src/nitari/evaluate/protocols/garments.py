@@ -58,8 +58,8 @@ def worn(folder: Path, materials: Materials) -> EvalProtocol:
         link, other = item.image_links[0], f"{item.item_id}@flat"
         alike = [one.item_id for one in found["worn"] if kind_of[one.item_id] == kind and one.group_id != item.group_id]
         apart = {"not": {GROUP_ID: item.group_id, CATALOG: "worn"}}
-        queries.append(query_of(item, link, filter=apart, category=kind))
-        queries.append(query_of(item, link, query_id=other, subject=item.item_id, filter={CATALOG: "flat"}))
+        asked = query_of(item, link, filter=apart, category=kind)
+        queries += (asked, replace(asked, query_id=other, filter={CATALOG: "flat"}))
         flat_right[item.item_id] = flat_asked[other] = flat_of[kind]
         right[item.item_id] = dict.fromkeys(alike, 1) | flat_of[kind]
         shown[item.item_id] = worn_ids

@@ -12,7 +12,7 @@ from nitari.errors import DataError, UsageError
 from nitari.evaluate.protocols import PROTOCOLS, flat, luma, make_protocol, qrels
 from nitari.search.filters import parse_filter
 from nitari.types import Box, Rejection
-from support.evaluating import ListFeed, row
+from support.evaluating import ListFeed, materials, row
 
 BAD = Rejection("row", "bad", location="line 9")
 
@@ -29,7 +29,7 @@ def test_luma_asks_with_backs_and_answers_with_fronts() -> None:
             BAD,
         ]
     )
-    protocol = luma(Path("shop"), lambda _: feed)
+    protocol = luma(Path("shop"), materials(feed))
     assert [(q.query_id, q.image_link, q.category) for q in protocol.queries] == [
         ("a-red", "x/a_back.jpg", "Men > Tees")
     ]
@@ -51,7 +51,7 @@ def test_flat_splits_by_hash_and_leaves_the_seller_out() -> None:
         row(name, product_type="Hat" if number % 2 else "Shoes", seller_id=str(number % 3))
         for number, name in enumerate(names)
     ]
-    protocol = flat(Path("shop"), lambda _: ListFeed(rows), count=8)
+    protocol = flat(Path("shop"), materials(ListFeed(rows)), count=8)
     order = sorted(names, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
     assert [query.query_id for query in protocol.queries] == order[:8]
     answering = [entry.item for entry in protocol.gallery.read() if isinstance(entry, FeedRow)]
@@ -69,11 +69,11 @@ def test_catalogs_that_do_not_fit_are_refused() -> None:
     """The error says what is missing and where to get a catalog that fits."""
     plain = ListFeed([row("a"), row("b")])
     with pytest.raises(DataError, match="_back"):
-        luma(Path("shop"), lambda _: plain)
+        luma(Path("shop"), materials(plain))
     with pytest.raises(DataError, match="it has 2 items; 1500 ask"):
-        flat(Path("shop"), lambda _: plain)
+        flat(Path("shop"), materials(plain))
     with pytest.raises(DataError, match="no seller_id or no product_type") as caught:
-        flat(Path("shop"), lambda _: plain, count=1)
+        flat(Path("shop"), materials(plain), count=1)
     assert "nitari sample flat" in caught.value.remedy
 
 
@@ -84,7 +84,7 @@ def test_qrels_reads_queries_and_judgments(tmp_path: Path) -> None:
     )
     (tmp_path / "qrels.txt").write_text("q1 0 a 2\nq1 0 b 1\nq1 0 c 2\nq2 0 a 1\n")
     feed = ListFeed([row("a", product_type="Hats"), row("b", product_type="Caps"), row("c", product_type="Bags")])
-    protocol = qrels(tmp_path, lambda _: feed)
+    protocol = qrels(tmp_path, materials(feed))
     first, second, third = protocol.queries
     assert (first.box, first.category) == (Box(0, 0, 0.5, 1), "Bags")
     assert first.filter == {"not": {"item_id": ["a"]}}
@@ -97,7 +97,7 @@ def test_qrels_reads_queries_and_judgments(tmp_path: Path) -> None:
 def test_qrels_without_judgments(tmp_path: Path) -> None:
     """Without qrels.txt there is a protocol that nobody can measure."""
     (tmp_path / "queries.csv").write_text("query_id,image_link\nq1,q/1.jpg\n")
-    assert qrels(tmp_path, lambda _: ListFeed([row("a")])).judgments is None
+    assert qrels(tmp_path, materials(ListFeed([row("a")]))).judgments is None
 
 
 def test_judgments_of_unknown_queries_are_an_error(tmp_path: Path) -> None:
@@ -105,11 +105,11 @@ def test_judgments_of_unknown_queries_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "queries.csv").write_text("query_id,image_link\nq1,q/1.jpg\n")
     (tmp_path / "qrels.txt").write_text("q1 0 a 1\nq01 0 a 1\n")
     with pytest.raises(DataError, match=r"'q01', which is not in queries\.csv"):
-        qrels(tmp_path, lambda _: ListFeed([row("a")]))
+        qrels(tmp_path, materials(ListFeed([row("a")])))
 
 
 def test_make_protocol_knows_its_names() -> None:
     """Another name is a usage error that lists them."""
     with pytest.raises(UsageError, match="'lama'") as caught:
-        make_protocol("lama", Path(), lambda _: ListFeed([]))
+        make_protocol("lama", Path(), materials(ListFeed([])))
     assert all(name in caught.value.remedy for name in PROTOCOLS)
