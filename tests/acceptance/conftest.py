@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 
 from support.browser import open_browser
 from support.page import Site, Visit, visiting
-from support.page_catalogs import site, write_drawn, write_hostile, write_some
+from support.page_catalogs import TELLING_COLOR, site, write_colored, write_drawn, write_hostile, write_some
 from support.server import FAST
 
 
@@ -19,6 +19,14 @@ def drawn(tmp_path_factory: pytest.TempPathFactory, model_store: object) -> Iter
     """Twelve drawn styles in three colors, served with products found on photos."""
     folder = tmp_path_factory.mktemp("page") / "drawn"
     with site(folder, write_drawn(folder)) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def colored(tmp_path_factory: pytest.TempPathFactory, model_store: object) -> Iterator[Site]:
+    """Drawn products in four colors, served with vectors that tell color from shape."""
+    folder = tmp_path_factory.mktemp("page") / "colored"
+    with site(folder, write_colored(folder), env=TELLING_COLOR) as made:
         yield made
 
 

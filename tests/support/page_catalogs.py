@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from nitari.raster import encode
-from nitari.samples.drawn.catalog import COLUMNS, assortment
+from nitari.samples.drawn.catalog import COLUMNS, DrawnItem, assortment
 from support.page import Site
 from support.server import PATIENCE_S, run_cli, serving
 from support.shop import write_photo
@@ -24,7 +24,12 @@ SMALL = {
 }
 """One small network, and products found on photos."""
 
+TELLING_COLOR = {"NITARI__EXTRACT__LOWLEVEL": "false"}
+"""The default card, whose vectors tell color from shape."""
+
 ITEMS = 36
+COLORED = 400
+COLORS = ("red", "green", "navy", "yellow")
 SAMPLED = 40
 EVIL_TITLES = (
     "<script>window.hacked = 1</script>",
@@ -55,7 +60,15 @@ EVIL_COLUMNS = ("id", "title", "image_link", "link", "color", "price", "brand", 
 
 def write_drawn(folder: Path) -> dict[str, Path]:
     """Twelve styles in three colors, one photo each; returns the photos by item."""
-    sold = assortment(3 * 24)[:ITEMS]
+    return _write_items(folder, assortment(3 * 24)[:ITEMS])
+
+
+def write_colored(folder: Path) -> dict[str, Path]:
+    """Garments, shoes and bags of many styles in four colors, one photo each; returns the photos by item."""
+    return _write_items(folder, [item for item in assortment(COLORED) if item.color in COLORS])
+
+
+def _write_items(folder: Path, sold: Sequence[DrawnItem]) -> dict[str, Path]:
     rows, photos = [], {}
     (folder / "images").mkdir(parents=True)
     for item in sold:

@@ -48,8 +48,8 @@ function change(patch, { push = true, focus = null, stay = false } = {}) {
 }
 
 function begin(question) {
-  const before = app.state;
-  app.state = { ...emptyState(), filters: before.filters, minScore: before.minScore, group: before.group, question };
+  const { filters, minScore, group, emphasis, category } = app.state;
+  app.state = { ...emptyState(), filters, minScore, group, emphasis, category, question };
   app.answer = null;
   writeAddress(true);
   scrollTo({ top: 0 });

@@ -95,6 +95,7 @@ export function resultCard(hit, { onMore, onTaste, eager = false }) {
     label: t("card.more"), icon: "similar", kind: "small more-button", "aria-label": t("card.more.of", { title }), "data-testid": "more-like-this", "data-key": `more:${id}`,
     onClick: () => onMore(hit),
   });
+  const duplicates = h("p", { class: "card-duplicates", "data-testid": "duplicates", hidden: true });
   const gone = hit.attributes.availability === "out_of_stock";
   const element = h("li", { class: "card", "data-testid": "result-card", "data-id": id },
     h("article", { class: "card-inner", "aria-label": title },
@@ -108,12 +109,14 @@ export function resultCard(hit, { onMore, onTaste, eager = false }) {
         typeof hit.attributes.brand === "string" && h("p", { class: "card-brand", text: hit.attributes.brand }),
         h("h3", { class: "card-title" },
           link ? h("a", { ...outside, "data-key": `open:${id}` }, title, h("span", { class: "sr-only", text: ` ${t("card.outside")}` })) : title),
-        h("div", { class: "card-facts" }, priceView(hit.attributes), h("p", { class: "score" }, meter, score))),
+        h("div", { class: "card-facts" }, priceView(hit.attributes), h("p", { class: "score" }, meter, score)), duplicates),
       more));
   return {
     element,
     update(state, now) {
-      const { score: value } = now;
+      const { score: value, duplicates: same } = now;
+      duplicates.hidden = same.length === 0;
+      duplicates.textContent = same.length ? t("card.duplicates", { n: same.length }) : "";
       score.textContent = percent(value);
       meter.title = t("card.similarity");
       meter.setAttribute("aria-valuenow", String(Math.floor(value * 100)));

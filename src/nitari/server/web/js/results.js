@@ -2,10 +2,13 @@
 
 import * as api from "./api.js";
 import { resultCard } from "./card.js";
-import { announce, button, debounce, h, icon, keepFocus } from "./dom.js";
+import { categoryControl } from "./category.js";
+import { announce, button, h, icon, keepFocus } from "./dom.js";
+import { emphasisControl } from "./emphasis.js";
 import { chips } from "./facets.js";
 import { percent, t } from "./i18n/index.js";
 import { failure, message, nothingFound } from "./messages.js";
+import { slider } from "./slider.js";
 import { timingView } from "./timing.js";
 
 const SKELETONS = 12;
@@ -28,6 +31,9 @@ export function resultsPanel(app) {
   const group = h("input", { type: "checkbox", class: "check", role: "switch", "data-testid": "group", on: { change: () => app.change({ group: group.checked }) } });
   const grouping = h("label", { class: "switch" }, group, h("span", { class: "switch-track", "aria-hidden": "true" }), h("span", { text: t("results.group") }));
   const tools = h("div", { class: "tools" }, openFilters, threshold.element, grouping);
+  const emphasis = emphasisControl(app);
+  const category = categoryControl(app);
+  const likeness = h("div", { class: "likeness" }, emphasis.element, category.element);
   const refine = h("div", { class: "refine", hidden: true });
   const chosen = h("div", { class: "chips", hidden: true });
   const notice = h("p", { class: "notice", role: "status", hidden: true });
@@ -37,7 +43,7 @@ export function resultsPanel(app) {
   const end = h("p", { class: "results-end muted" });
   const foot = h("div", { class: "results-foot" }, more, end);
   const element = h("section", { class: "results", "aria-labelledby": "results-title" },
-    h("div", { class: "results-head" }, h("div", { class: "results-line" }, heading, count), timing), tools, chosen, refine, notice, grid, place, foot);
+    h("div", { class: "results-head" }, h("div", { class: "results-line" }, heading, count), timing), tools, likeness, chosen, refine, notice, grid, place, foot);
   /** @type {Map<string, ReturnType<typeof resultCard>>} */
   let cards = new Map();
   let shown = null;
@@ -84,6 +90,8 @@ export function resultsPanel(app) {
   function update() {
     const { answer, status, state } = app;
     threshold.update();
+    emphasis.update();
+    category.update();
     group.checked = state.group;
     // A catalog whose items are all of their own style has nothing to group.
     grouping.hidden = app.collection.groups === app.collection.items && !state.group;
@@ -107,6 +115,7 @@ export function resultsPanel(app) {
     }
     timing.hidden = !answer || status === "error";
     tools.hidden = status === "error" || app.collection?.items === 0;
+    likeness.hidden = tools.hidden || (emphasis.element.hidden && category.element.hidden);
     if (status === "error") place.replaceChildren(failure(app.error, { question: state.question, onRetry: app.retry, onHome: app.home }));
     else if (app.collection?.items === 0) place.replaceChildren(emptyCatalog());
     else if (ready && found === 0) place.replaceChildren(nothingFound(app));
@@ -140,32 +149,15 @@ export function announceResults(app) {
 }
 
 function thresholdControl(app) {
-  let shown = null;
   const out = h("output", { class: "threshold-value", for: "threshold" });
-  const send = debounce((value) => {
-    shown = value;
-    app.change({ minScore: value }, { push: false });
-  }, 250);
-  const input = h("input", {
-    id: "threshold", type: "range", class: "slider", min: "0", max: "0.95", step: "0.01", "data-testid": "threshold", "data-key": "threshold",
-    on: { input: () => (paint(Number(input.value)), send(Number(input.value))) },
-  });
-  const paint = (value) => {
-    out.textContent = value > 0 ? t("threshold.at", { score: percent(value) }) : t("threshold.any");
-    input.setAttribute("aria-valuetext", out.textContent);
-    input.style.setProperty("--share", String(value / 0.95));
-  };
-  const element = h("div", { class: "threshold" }, h("label", { for: "threshold", text: t("threshold.label") }), input, out);
-  return {
-    element,
-    update() {
-      // Only what has changed elsewhere is shown: an answer that comes in must not pull back a thumb on its way.
-      if (app.state.minScore === shown) return;
-      shown = app.state.minScore;
-      input.value = String(shown);
-      paint(shown);
+  const { input, update } = slider({
+    id: "threshold", max: 0.95, step: 0.01, read: () => app.state.minScore, write: (minScore) => app.change({ minScore }, { push: false }),
+    paint: (value, shown) => {
+      out.textContent = value > 0 ? t("threshold.at", { score: percent(value) }) : t("threshold.any");
+      shown.setAttribute("aria-valuetext", out.textContent);
     },
-  };
+  });
+  return { element: h("div", { class: "threshold" }, h("label", { for: "threshold", text: t("threshold.label") }), input, out), update };
 }
 
 function showRefinement(app, refine) {

@@ -6,12 +6,15 @@
  * @typedef {"auto" | "whole" | number[]} RegionChoice
  * @typedef {{values: Array<string|number|boolean>} | {gte?: number, lte?: number}} Choice
  * @typedef {{question: Question|null, region: RegionChoice, filters: Record<string, Choice>, minScore: number,
- *   liked: string[], disliked: string[], group: boolean}} State
+ *   liked: string[], disliked: string[], group: boolean, emphasis: number, category: "boost"|"restrict"|"off"}} State
+ *   `emphasis`: from 0, the same shape, to 1, the same color.
  */
 
 export const PAGE = 24;
 export const MOST_HITS = 1000;
 export const FACET_VALUES = 40;
+export const NEUTRAL = 0.5;
+export const CATEGORIES = ["boost", "restrict", "off"];
 const MOST_EXAMPLES = 100;
 
 /**
@@ -20,7 +23,7 @@ const MOST_EXAMPLES = 100;
  * @returns {State}
  */
 export function emptyState() {
-  return { question: null, region: "auto", filters: {}, minScore: 0, liked: [], disliked: [], group: false };
+  return { question: null, region: "auto", filters: {}, minScore: 0, liked: [], disliked: [], group: false, emphasis: NEUTRAL, category: CATEGORIES[0] };
 }
 
 /**
@@ -55,6 +58,8 @@ export function toParams(state) {
   for (const id of state.liked) params.append("like", id);
   for (const id of state.disliked) params.append("dislike", id);
   if (state.group) params.set("group", "1");
+  if (state.emphasis !== NEUTRAL) params.set("emphasis", String(state.emphasis));
+  if (state.category !== CATEGORIES[0]) params.set("category", state.category);
   return params;
 }
 
@@ -89,6 +94,9 @@ export function fromParams(params, photoKey = null) {
   state.liked = [...new Set(params.getAll("like").filter(Boolean))].slice(0, MOST_EXAMPLES);
   state.disliked = [...new Set(params.getAll("dislike").filter(Boolean))].slice(0, MOST_EXAMPLES);
   state.group = params.get("group") === "1";
+  const emphasis = params.get("emphasis")?.trim() ? Number(params.get("emphasis")) : NEUTRAL;
+  if (emphasis >= 0 && emphasis <= 1) state.emphasis = emphasis;
+  if (CATEGORIES.includes(params.get("category"))) state.category = params.get("category");
   return state;
 }
 
@@ -106,6 +114,8 @@ export function toOptions(state, { facets = [], offset = 0, k = PAGE } = {}) {
   if (state.minScore > 0) options.min_score = state.minScore;
   if (state.liked.length) options.liked = state.liked;
   if (state.disliked.length) options.disliked = state.disliked;
+  if (state.emphasis !== NEUTRAL) options.emphasis = state.emphasis;
+  if (state.category !== CATEGORIES[0]) options.category = state.category;
   if (hasPhoto(state.question)) options.region = state.region;
   return options;
 }
