@@ -6,8 +6,7 @@ What a photo is searched by is decided here. ``docs/accuracy.md`` has the measur
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from time import perf_counter
 from typing import Literal, TypeAlias
 
@@ -22,6 +21,7 @@ from nitari.types import WHOLE, Block, Box, ByteArray, Detection, Extraction, Fl
 Views: TypeAlias = Literal["whole", "box", "mean", "both"]
 Choice: TypeAlias = Literal["auto", "whole", "largest"] | Box
 Worn: TypeAlias = Literal["auto", "off"] | float
+"""What to do about the wearer on a query photo: take out as much as it shows of one, nothing, or so much (0-1)."""
 
 WHOLE_REGION = Region(box=WHOLE, label="whole", score=1.0)
 # A decoded side of twice the network's input: half the photo, cropped, still fills the network (measured, DESIGN 5).
@@ -33,33 +33,6 @@ def unit(vectors: FloatArray) -> FloatArray:
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
     scaled: FloatArray = (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
     return scaled
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sight:
-    """What the networks saw of one photo, from which its vectors follow without running them again.
-
-    Args:
-        width: Of the upright original, pixels.
-        height: Of the upright original, pixels.
-        regions: What the finder found, largest first.
-        seen: The regions that were looked at.
-        target: What the photo is about: one of ``seen``.
-        mean: Whether the photo is one view, the mean of all ``seen``; else each of them is a view.
-        features: float32 ``[len(seen), width]``, the ``Embedder.features``.
-        lowlevel: See ``Extraction``.
-        timing_ms: Milliseconds by stage.
-    """
-
-    width: int
-    height: int
-    regions: tuple[Region, ...]
-    seen: tuple[Region, ...]
-    target: Region
-    mean: bool
-    features: FloatArray
-    lowlevel: FloatArray | None
-    timing_ms: Mapping[str, float]
 
 
 class Extractor:
@@ -76,7 +49,8 @@ class Extractor:
             its aspect ratio, the box keeps what the square cuts off.
         collection: Name of the collection that the vectors belong to; the embedder's if not given.
         recipe: The settings that all this was built from, to be kept with the collection.
-        transform: Takes the wearer out of query photos; ``None`` to leave them as they are.
+        transform: Takes the wearer out of query photos; ``None`` to leave them as they are. Stored vectors do not
+            depend on it.
     """
 
     def __init__(
@@ -135,9 +109,8 @@ class Extractor:
         choice: Choice = "auto",
         describe: bool = True,
         regions: tuple[Region, ...] | None = None,
-        worn: Worn | None = None,
     ) -> Extraction:
-        """Everything that one photo yields.
+        """Everything that one photo yields, as the gallery has it; a query goes on to ``undressed``.
 
         Args:
             data: An image file.
@@ -145,22 +118,10 @@ class Extractor:
             describe: Whether to compute the low-level descriptor too.
             regions: What ``detect`` or an earlier ``extract`` found on this very photo, so that it is not looked for
                 again; ``None`` where that is not known.
-            worn: What to do about the wearer on a query photo, see ``finish``. ``None`` for photos of the gallery.
 
         Raises:
             ImageError: bytes that are not a usable photo.
         """
-        return self.finish(self.look(data, choice=choice, describe=describe, regions=regions), worn=worn)
-
-    def look(
-        self,
-        data: bytes,
-        *,
-        choice: Choice = "auto",
-        describe: bool = True,
-        regions: tuple[Region, ...] | None = None,
-    ) -> Sight:
-        """The slow half of ``extract``: decode the photo, find products, run the networks; see there."""
         timing: dict[str, float] = {}
         if choice == "whole":
             regions = ()
@@ -177,37 +138,14 @@ class Extractor:
             regions = self._regions.find(photo)
             timing["regions"] = (perf_counter() - decoded) * 1e3
         found = perf_counter()
-        seen, target, mean = self._shown(photo, regions, choice)
-        features = self._embedder.features(photo, seen)
+        views = self._embed(photo, regions, choice)
         embedded = perf_counter()
         timing["embed"] = (embedded - found) * 1e3
         lowlevel = None
         if describe and self._descriptor is not None:
             lowlevel = self._descriptor.describe(photo, regions[0] if regions else WHOLE_REGION)
             timing["describe"] = (perf_counter() - embedded) * 1e3
-        return Sight(photo.width, photo.height, regions, seen, target, mean, features, lowlevel, timing)
-
-    def finish(self, sight: Sight, *, worn: Worn | None = None) -> Extraction:
-        """The quick half of ``extract``: from what the networks saw to vectors.
-
-        Args:
-            sight: What ``look`` returned, now or earlier.
-            worn: How much of what a wearer adds is taken out of a query photo: ``auto``, as far as it shows one;
-                ``off``; or a strength, 0-1. ``None`` for photos of the gallery, which nobody asks whether they are
-                worn, and which are never transformed.
-        """
-        features, cue = sight.features, None
-        if worn is not None and self._transform is not None:
-            sources = self._embedder.sources
-            cue = self._transform.cue(features, sources)
-            if worn != "off":
-                features = self._transform.apply(features, sources, None if worn == "auto" else float(worn))
-        vectors = self._embedder.vectors(features)
-        if sight.mean:
-            views: tuple[View, ...] = (View(sight.target, unit(vectors.sum(axis=0))),)
-        else:
-            views = tuple(map(View, sight.seen, vectors))
-        return Extraction(sight.width, sight.height, sight.regions, views, sight.lowlevel, sight.timing_ms, cue)
+        return Extraction(photo.width, photo.height, regions, views, lowlevel, timing)
 
     def detect(self, data: bytes) -> Detection:
         """The products on a photo, without embedding them. Timed as ``decode`` and ``regions``.
@@ -222,18 +160,36 @@ class Extractor:
         timing = {"decode": (decoded - started) * 1e3, "regions": (perf_counter() - decoded) * 1e3}
         return Detection(photo.width, photo.height, regions, timing)
 
-    def _shown(
-        self, photo: Photo, regions: tuple[Region, ...], choice: Choice
-    ) -> tuple[tuple[Region, ...], Region, bool]:
-        """What is looked at, what of it the photo is about, and whether all of it is one view."""
+    def undressed(self, extraction: Extraction, worn: Worn) -> Extraction:
+        """What a query photo is searched with: the wearer taken out of its vectors. Takes no network, and no time.
+
+        Args:
+            extraction: Of a query photo, never of one of the gallery.
+            worn: How much is taken out. ``Extraction.worn`` tells what the photo seems to show, even where it is
+                ``off``.
+        """
+        if self._transform is None:
+            return extraction
+        vectors = np.stack([view.vector for view in extraction.views])
+        if worn != "off":
+            changed = self._transform.apply(vectors, None if worn == "auto" else float(worn))
+            views = tuple(View(view.region, row) for view, row in zip(extraction.views, changed, strict=True))
+            extraction = replace(extraction, views=views)
+        return replace(extraction, worn=self._transform.cue(vectors))
+
+    def _embed(self, photo: Photo, regions: tuple[Region, ...], choice: Choice) -> tuple[View, ...]:
+        """The vectors of what was chosen, each with the region it speaks for."""
         target = _target(regions, choice)
         if isinstance(choice, Box) or choice == "largest" or self._views == "box":
-            return (target,), target, False
-        if self._views == "mean":
-            return (_center_square(photo, target.mask), target), target, True
-        if self._views == "both" and target is not WHOLE_REGION:
-            return (WHOLE_REGION, target), target, False
-        return (WHOLE_REGION,), WHOLE_REGION, False
+            shown: tuple[Region, ...] = (target,)
+        elif self._views == "mean":
+            square, rest = self._embedder.embed(photo, (_center_square(photo, target.mask), target))
+            return (View(target, unit(square + rest)),)
+        elif self._views == "both" and target is not WHOLE_REGION:
+            shown = (WHOLE_REGION, target)
+        else:
+            shown = (WHOLE_REGION,)
+        return tuple(map(View, shown, self._embedder.embed(photo, shown)))
 
 
 def _target(regions: tuple[Region, ...], choice: Choice) -> Region:

@@ -65,19 +65,6 @@ def test_unit_rows(embedder: Embedder) -> None:
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
 
 
-def test_features_become_vectors(embedder: Embedder) -> None:
-    """Features are unit vectors, one for each source, and turned into vectors later they become the same ones."""
-    found = embedder.features(PHOTO, REGIONS)
-    sources = embedder.sources
-    assert [source.start for source in sources] == [0, *(source.stop for source in sources[:-1])]
-    assert found.shape == (len(REGIONS), sources[-1].stop)
-    assert found.dtype == np.float32
-    for source in sources:
-        np.testing.assert_allclose(np.linalg.norm(found[:, source.start : source.stop], axis=1), 1, atol=1e-5)
-    np.testing.assert_array_equal(embedder.vectors(found), embedder.embed(PHOTO, REGIONS))
-    assert embedder.vectors(found[:0]).shape == (0, embedder.dim)
-
-
 def test_blocks(embedder: Embedder) -> None:
     """Blocks with names follow each other from the vector's first place to its last."""
     blocks = embedder.blocks

@@ -55,22 +55,13 @@ class TextEmbedder:
         self.fingerprint = f"text{salt}"
         self.short_side = 1
         self.blocks = (Block("shape", 0, dim),)
-        self.sources = (Block(name, 0, dim),)
         self._salt = salt
 
-    def features(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
+    def embed(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
         """float32 ``[len(regions), DIM]``."""
         text = self._salt + photo.pixels.tobytes().rstrip(b"\0").decode(errors="replace")
         boxes = [region.box for region in regions]
         return np.stack([vector_of(text if box == WHOLE else f"{text}@{box.as_list()}") for box in boxes])
-
-    def vectors(self, features: FloatArray) -> FloatArray:
-        """The features themselves."""
-        return features
-
-    def embed(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
-        """The features themselves."""
-        return self.features(photo, regions)
 
 
 def text_extractor(*regions: Region, views: Views = "whole", embedder: TextEmbedder | None = None) -> Extractor:

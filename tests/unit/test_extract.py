@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nitari.extract import WHOLE_REGION, Choice, Extractor, Views
-from nitari.types import WHOLE, Block, Box, Extraction, FloatArray, Photo, Region
+from nitari.types import WHOLE, Box, Extraction, FloatArray, Photo, Region
 from support.scenes import mask_of, photo_of, plain
 
 MASK = mask_of(Box(0.2, 0.2, 0.6, 0.8))
@@ -53,25 +53,15 @@ class Embedder:
     dim = 4
     fingerprint = "embedder"
     short_side = 224
-    blocks = (Block("shape", 0, 4),)
-    sources = (Block("axes", 0, 4),)
 
     def __init__(self) -> None:
         self.shown: list[Region] = []
 
-    def features(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
+    def embed(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
         """float32 ``[len(regions), 4]``."""
         boxes = [WHOLE, SQUARE, PRODUCT.box, CHOSEN]
         self.shown.extend(regions)
         return np.eye(4, dtype=np.float32)[[boxes.index(region.box) for region in regions]]
-
-    def vectors(self, features: FloatArray) -> FloatArray:
-        """The features themselves."""
-        return features
-
-    def embed(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
-        """The features themselves."""
-        return self.features(photo, regions)
 
 
 def extract(

@@ -36,54 +36,35 @@ class Embedder(Protocol):
         """The network's input size in pixels: a photo decoded with a smaller short side loses accuracy."""
         ...
 
-    @property
-    def sources(self) -> tuple[Block, ...]:
-        """Which columns of ``features`` come from which network or descriptor, by its name; together all of them."""
-        ...
-
-    def features(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
-        """What networks and descriptors see of each region, before anything that is learned on top of them.
+    def embed(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
+        """Embed each region: float32 ``[len(regions), dim]``, unit rows, in the order of ``regions``.
 
         Networks look at a region's box; a descriptor of color and texture also asks its mask, where it has one, which
         pixels are the product's. Labels and scores make no difference.
-
-        Returns:
-            float32 ``[len(regions), width]``, in the order of ``regions``; the columns of each of ``sources`` are a
-            unit vector.
         """
-        ...
-
-    def vectors(self, features: FloatArray) -> FloatArray:
-        """From ``features``, as they are or as a query transform left them, to float32 ``[n, dim]``, unit rows."""
-        ...
-
-    def embed(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
-        """``vectors`` of the ``features``: float32 ``[len(regions), dim]``, unit rows, in the order of ``regions``."""
         ...
 
 
 class QueryTransform(Protocol):
-    """Takes out of a query photo's features what its wearer adds to them. The gallery's are never transformed.
+    """Takes out of a query photo's vectors what its wearer adds to them. The gallery's are never transformed.
 
     Safe to use from several threads at once.
     """
 
-    def cue(self, features: FloatArray, sources: Sequence[Block]) -> float | None:
-        """The probability, 0-1, that a photo shows something worn; ``None`` for features that it does not know.
+    def cue(self, vectors: FloatArray) -> float:
+        """The probability, 0-1, that a photo shows a garment that somebody wears.
 
         Args:
-            features: float32 ``[n, width]``, the ``Embedder.features`` of one photo's regions.
-            sources: The embedder's.
+            vectors: float32 ``[n, dim]``, unit rows: the views of one photo.
         """
         ...
 
-    def apply(self, features: FloatArray, sources: Sequence[Block], strength: float | None = None) -> FloatArray:
-        """The features as they would be without a wearer: of the same shape, each source's columns a unit vector.
+    def apply(self, vectors: FloatArray, strength: float | None = None) -> FloatArray:
+        """The vectors as they would be without a wearer: float32 ``[n, dim]``, unit rows.
 
         Args:
-            features: float32 ``[n, width]``, the ``Embedder.features`` of one photo's regions.
-            sources: The embedder's. Columns of others than the transform was learned for stay as they are.
-            strength: How much is taken out, 0-1, 0 being nothing; ``None`` for as much as the photo asks for.
+            vectors: float32 ``[n, dim]``, unit rows: the views of one photo.
+            strength: How much is taken out, 0-1; 0 is nothing, to the bit. ``None`` for as much as the photo asks for.
         """
         ...
 

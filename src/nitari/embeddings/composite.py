@@ -55,34 +55,25 @@ class CompositeEmbedder:
     @property
     def blocks(self) -> tuple[Block, ...]:
         """The parts' blocks, one part after the other."""
-        return _beside([part.blocks for part in self._parts])
-
-    @property
-    def sources(self) -> tuple[Block, ...]:
-        """The parts' sources, one part after the other."""
-        return _beside([part.sources for part in self._parts])
+        starts = accumulate((part.dim for part in self._parts), initial=0)
+        return tuple(
+            Block(block.name, start + block.start, start + block.stop)
+            for part, start in zip(self._parts, starts, strict=False)
+            for block in part.blocks
+        )
 
     @property
     def short_side(self) -> int:
         """The largest that a part asks for."""
         return max(part.short_side for part in self._parts)
 
-    def features(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
-        """See ``Embedder.features``."""
-        return np.concatenate([part.features(photo, regions) for part in self._parts], axis=1)
-
-    def vectors(self, features: FloatArray) -> FloatArray:
-        """See ``Embedder.vectors``."""
-        starts = accumulate((_width(part.sources) for part in self._parts), initial=0)
-        columns = [
-            part.vectors(features[:, start : start + _width(part.sources)]) * np.float32(weight)
-            for part, start, weight in zip(self._parts, starts, self._weights, strict=False)
-        ]
-        return np.concatenate(columns, axis=1)
-
     def embed(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
         """See ``Embedder.embed``."""
-        return self.vectors(self.features(photo, regions))
+        columns = [
+            part.embed(photo, regions) * np.float32(weight)
+            for part, weight in zip(self._parts, self._weights, strict=True)
+        ]
+        return np.concatenate(columns, axis=1)
 
 
 class DescriptorEmbedder:
@@ -116,35 +107,7 @@ class DescriptorEmbedder:
         """0: it is content with whatever the networks get."""
         return 0
 
-    @property
-    def sources(self) -> tuple[Block, ...]:
-        """The descriptor itself."""
-        return (Block(self.name, 0, self.dim),)
-
-    def features(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
-        """See ``Embedder.features``."""
-        rows = [self._descriptor.describe(photo, region) for region in regions]
-        return np.stack(rows) if rows else np.empty((0, self.dim), dtype=np.float32)
-
-    def vectors(self, features: FloatArray) -> FloatArray:
-        """See ``Embedder.vectors``."""
-        return features
-
     def embed(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
         """See ``Embedder.embed``."""
-        return self.features(photo, regions)
-
-
-def _beside(parts: Sequence[tuple[Block, ...]]) -> tuple[Block, ...]:
-    """The blocks of vectors that are put side by side, one part after the other."""
-    starts = accumulate((_width(blocks) for blocks in parts), initial=0)
-    return tuple(
-        Block(block.name, start + block.start, start + block.stop)
-        for blocks, start in zip(parts, starts, strict=False)
-        for block in blocks
-    )
-
-
-def _width(blocks: Sequence[Block]) -> int:
-    """Of the vector that these are the blocks of."""
-    return blocks[-1].stop
+        rows = [self._descriptor.describe(photo, region) for region in regions]
+        return np.stack(rows) if rows else np.empty((0, self.dim), dtype=np.float32)

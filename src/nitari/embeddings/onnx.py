@@ -61,29 +61,16 @@ class OnnxEmbedder:
         """The longer side of the network's input, pixels."""
         return max(self._input.size)
 
-    @property
-    def sources(self) -> tuple[Block, ...]:
-        """The network itself."""
-        return (Block(self.name, 0, self.dim),)
-
-    def features(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
-        """See ``Embedder.features``.
+    def embed(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
+        """See ``Embedder.embed``.
 
         Raises:
             ModelError: where the network does not give what its card says, or gives nothing but zeros.
         """
-        features = np.empty((len(regions), self.dim), dtype=np.float32)
+        vectors = np.empty((len(regions), self.dim), dtype=np.float32)
         for row, region in enumerate(regions):
-            features[row] = self._features(photo, region)
-        return features
-
-    def vectors(self, features: FloatArray) -> FloatArray:
-        """See ``Embedder.vectors``."""
-        return features
-
-    def embed(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
-        """See ``Embedder.embed``; raises what ``features`` does."""
-        return self.vectors(self.features(photo, regions))
+            vectors[row] = self._features(photo, region)
+        return vectors
 
     def _features(self, photo: Photo, region: Region) -> FloatArray:
         """The unit vector ``[dim]`` of one region's box."""

@@ -1,15 +1,15 @@
-"""Query photos seen before: what was found on them and what networks saw of them, never the photos."""
+"""Query photos seen before: what was found on them and the vectors they became, never the photos."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Lock
 
-from nitari.extract import Choice, Extractor, Sight, Worn
-from nitari.types import Detection, Extraction, Region
+from nitari.extract import Choice, Extractor, Worn
+from nitari.types import Detection, Extraction, Region, View
 
 # Boxes that a shopper tries on one photo: enough to go back and forth, few enough to be bounded.
 _CHOICES = 16
@@ -23,13 +23,13 @@ class _Seen:
         width: Of the upright original, pixels.
         height: Of the upright original, pixels.
         regions: What was found; ``None`` where nobody has looked yet.
-        sights: What was seen of the last few choices, the last one used at the end.
+        views: The vectors of the last few choices, the last one used at the end.
     """
 
     width: int
     height: int
     regions: tuple[Region, ...] | None = None
-    sights: OrderedDict[Choice, Sight] = field(default_factory=OrderedDict)
+    views: OrderedDict[Choice, tuple[View, ...]] = field(default_factory=OrderedDict)
 
 
 class RememberingExtractor:
@@ -45,7 +45,7 @@ class RememberingExtractor:
     Args:
         extractor: Does the work.
         photos: How many photos are remembered, those that were not asked for the longest being forgotten first; 0 for
-            none. A photo takes some 15 KB for each box that was tried, at most 16, and 25 KB for its mask.
+            none. A photo takes some 10 KB for each box that was tried, at most 16, and 25 KB for its mask.
     """
 
     def __init__(self, extractor: Extractor, *, photos: int) -> None:
@@ -58,20 +58,24 @@ class RememberingExtractor:
         """How many photos are remembered."""
         return len(self._seen)
 
-    def extract(self, data: bytes, *, choice: Choice = "auto", worn: Worn | None = None) -> Extraction:
-        """As ``Extractor.extract`` without a descriptor."""
+    def extract(self, data: bytes, *, choice: Choice = "auto", worn: Worn = "off") -> Extraction:
+        """As ``Extractor.extract`` without a descriptor, then ``Extractor.undressed``."""
+        return self._extractor.undressed(self._extract(data, choice), worn)
+
+    def _extract(self, data: bytes, choice: Choice) -> Extraction:
+        """As ``Extractor.extract``: what is remembered is the photo as it is, whatever is asked about its wearer."""
         if not self._photos:
-            return self._extractor.extract(data, choice=choice, describe=False, worn=worn)
+            return self._extractor.extract(data, choice=choice, describe=False)
         digest = hashlib.sha256(data).digest()
-        seen, sight = self._recall(digest, choice)
-        if seen is not None and sight is not None:
+        seen, views = self._recall(digest, choice)
+        if seen is not None and views is not None:
             regions = () if choice == "whole" else seen.regions or ()
-            return self._extractor.finish(replace(sight, regions=regions, timing_ms=_NO_STAGE), worn=worn)
+            return Extraction(seen.width, seen.height, regions, views, None, _NO_STAGE)
         known = None if seen is None else seen.regions
-        sight = self._extractor.look(data, choice=choice, describe=False, regions=known)
-        found = known if choice == "whole" else sight.regions  # nobody looks where the whole photo is chosen
-        self._keep(digest, _Seen(sight.width, sight.height, found), {choice: sight})
-        return self._extractor.finish(sight, worn=worn)
+        extraction = self._extractor.extract(data, choice=choice, describe=False, regions=known)
+        found = known if choice == "whole" else extraction.regions  # nobody looks where the whole photo is chosen
+        self._keep(digest, _Seen(extraction.width, extraction.height, found), {choice: extraction.views})
+        return extraction
 
     def detect(self, data: bytes) -> Detection:
         """As ``Extractor.detect``."""
@@ -85,29 +89,29 @@ class RememberingExtractor:
         self._keep(digest, _Seen(detection.width, detection.height, detection.regions), {})
         return detection
 
-    def _recall(self, digest: bytes, choice: Choice) -> tuple[_Seen | None, Sight | None]:
-        """What is known of a photo, and what was seen of it for a choice."""
+    def _recall(self, digest: bytes, choice: Choice) -> tuple[_Seen | None, tuple[View, ...] | None]:
+        """What is known of a photo, and its vectors for a choice."""
         with self._lock:
             seen = self._seen.get(digest)
             if seen is None:
                 return None, None
             self._seen.move_to_end(digest)
-            sight = seen.sights.get(choice)
-            if sight is not None:
-                seen.sights.move_to_end(choice)
+            views = seen.views.get(choice)
+            if views is not None:
+                seen.views.move_to_end(choice)
             # A copy, as another thread may learn more about the photo meanwhile.
-            return _Seen(seen.width, seen.height, seen.regions), sight
+            return _Seen(seen.width, seen.height, seen.regions), views
 
-    def _keep(self, digest: bytes, learned: _Seen, sights: Mapping[Choice, Sight]) -> None:
+    def _keep(self, digest: bytes, learned: _Seen, views: Mapping[Choice, tuple[View, ...]]) -> None:
         """Add what was learned about a photo to what is known of it."""
         with self._lock:
             seen = self._seen.setdefault(digest, learned)
             self._seen.move_to_end(digest)
             if seen.regions is None:
                 seen.regions = learned.regions
-            seen.sights.update(sights)
-            while len(seen.sights) > _CHOICES:
-                seen.sights.popitem(last=False)
+            seen.views.update(views)
+            while len(seen.views) > _CHOICES:
+                seen.views.popitem(last=False)
             while len(self._seen) > self._photos:
                 self._seen.popitem(last=False)
 

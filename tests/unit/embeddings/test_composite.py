@@ -26,19 +26,10 @@ class Fixed:
         self.fingerprint = f"{name} {vectors}"
         self.short_side = short_side
         self.blocks = (Block("shape", 0, self.dim),)
-        self.sources = (Block(name, 0, self.dim),)
-
-    def features(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
-        """The vectors it was made with, one a region."""
-        return self._vectors[: len(regions)]
-
-    def vectors(self, features: FloatArray) -> FloatArray:
-        """The features themselves."""
-        return features
 
     def embed(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
-        """The features themselves."""
-        return self.features(photo, regions)
+        """The vectors it was made with, one a region."""
+        return self._vectors[: len(regions)]
 
 
 def test_concatenation() -> None:
@@ -47,7 +38,6 @@ def test_concatenation() -> None:
     composite = CompositeEmbedder(name="both", parts=parts)
     assert (composite.name, composite.dim, composite.short_side) == ("both", 5, 20)
     assert composite.blocks == (Block("shape", 0, 2), Block("shape", 2, 5))
-    assert composite.sources == (Block("fixed", 0, 2), Block("fixed", 2, 5))
     np.testing.assert_allclose(composite.embed(PHOTO, [region()]), [[0.6, 0, 0, 0, 0.8]], atol=1e-6)
 
 

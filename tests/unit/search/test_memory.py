@@ -36,10 +36,10 @@ class Watched(TextDecoder, TextEmbedder):
         self.log.append("find")
         return (PRODUCT,)
 
-    def features(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
+    def embed(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
         """As an embedder of texts."""
         self.log.append("embed")
-        return super().features(photo, regions)
+        return super().embed(photo, regions)
 
 
 def _remembering(photos: int = 8) -> tuple[RememberingExtractor, list[str]]:

@@ -523,13 +523,13 @@ def test_extractor_that_fails_is_tried_again(shop: Open) -> None:
 def test_warm_runs_the_networks(shop: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """Warming up embeds a photo, as networks may be loaded when they first run."""
     embedded = []
-    features = TextEmbedder.features
+    embed = TextEmbedder.embed
 
     def watched(self: TextEmbedder, photo: Photo, regions: Sequence[Region]) -> FloatArray:
         embedded.append(photo)
-        return features(self, photo, regions)
+        return embed(self, photo, regions)
 
-    monkeypatch.setattr(TextEmbedder, "features", watched)
+    monkeypatch.setattr(TextEmbedder, "embed", watched)
     shop(*_items(1)).warm()
     assert len(embedded) == 1
 
