@@ -18,7 +18,6 @@ from nitari.wiring import open_decoder, open_feed, open_ingester, open_searcher
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from nitari.evaluate.compare_run import SavedRun
     from nitari.evaluate.protocols import EvalProtocol, Materials
     from nitari.evaluate.runner import Run
     from nitari.settings import Settings
@@ -96,10 +95,10 @@ def eval_command(
         run = with_marks(run, judgments)
     if run_file is not None:
         write_run(run_file, run.rankings)
-    told = {**_told(context.settings()), **options, **_told_folds(folds, is_strict=strict_folds)}
+    told = {**told_of(context.settings()), **options, **_told_folds(folds, is_strict=strict_folds)}
     found = report(run, settings=told, details=details)
     if save_file is not None:
-        save(run, save_file, settings=context.settings(), is_small=small)
+        save(run, save_file, name=context.settings().models.embedder, told=told, is_small=small)
     if as_json:
         print_json(found)
     else:
@@ -107,18 +106,20 @@ def eval_command(
     return 3 if run.failures or run.gallery.rejected else 0
 
 
-def saved(run: Run, settings: Settings, *, name: str | None = None) -> SavedRun:
-    """The run as `nitari compare` takes it, with the measures that the report tells."""
-    from nitari.evaluate.compare_run import of_run
+def save(run: Run, path: Path, *, name: str, told: Mapping[str, Any], is_small: bool = False) -> None:
+    """Save a run for `nitari compare`.
 
-    return of_run(run, name=name or settings.models.embedder, settings=_told(settings))
+    Args:
+        run: What was asked and answered.
+        path: Where.
+        name: What answered, for people.
+        told: What shaped the answers.
+        is_small: Whether to leave out photos, paths and all but the first ranks.
+    """
+    from nitari.evaluate.compare_run import of_run, small, write_saved
 
-
-def save(run: Run, path: Path, *, settings: Settings, is_small: bool = False) -> None:
-    """Save a run for `nitari compare`."""
-    from nitari.evaluate.compare_run import small, write_saved
-
-    whole = saved(run, settings)
+    # Of a path only the end: a run may be shown to others.
+    whole = of_run(run, name=Path(name).stem if name.endswith(".toml") else name, settings=told)
     write_saved(path, small(whole) if is_small else whole)
 
 
@@ -201,11 +202,7 @@ def _progress(*, quiet: bool) -> Iterator[_Bar]:
         yield lambda stage, done, total: progress.update(tasks[stage], completed=done, total=total)
 
 
-def _told_folds(folds: Path | None, *, is_strict: bool) -> dict[str, Any]:
-    return {} if folds is None else {"folds": str(folds), "strict_folds": is_strict}
-
-
-def _told(settings: Settings) -> dict[str, Any]:
+def told_of(settings: Settings) -> dict[str, Any]:
     """The settings that shape an answer."""
     return {
         "embedder": settings.models.embedder,
@@ -213,6 +210,10 @@ def _told(settings: Settings) -> dict[str, Any]:
         "views": settings.extract.views,
         "engine": settings.index.engine,
     }
+
+
+def _told_folds(folds: Path | None, *, is_strict: bool) -> dict[str, Any]:
+    return {} if folds is None else {"folds": str(folds), "strict_folds": is_strict}
 
 
 def _print_report(found: dict[str, Any]) -> None:

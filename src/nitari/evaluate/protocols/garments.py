@@ -9,6 +9,7 @@ from pathlib import Path
 from nitari.evaluate.protocols.base import (
     GROUP_ID,
     EvalProtocol,
+    EvalQuery,
     GalleryFeed,
     Lens,
     Materials,
@@ -50,7 +51,8 @@ def worn(folder: Path, materials: Materials) -> EvalProtocol:
     kind_of |= {item.item_id: kinds.of_flat(item) for item in found["flat"]}
     worn_ids = dict.fromkeys((item.item_id for item in found["worn"]), 1)
     flat_of = _by_kind(found["flat"], kind_of)
-    queries, right, shown, flat_right, flat_asked = [], {}, {}, {}, {}
+    queries: list[EvalQuery] = []
+    right, shown, flat_right, flat_asked = {}, {}, {}, {}
     for item in found["worn"]:
         kind = kind_of[item.item_id]
         if kind not in flat_of:

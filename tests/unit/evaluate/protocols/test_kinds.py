@@ -55,8 +55,7 @@ def test_a_file_of_ones_own_wins(tmp_path: Path) -> None:
         ("format = ", "Invalid value"),
         ('format = 1\ncatalogs = {worn = "a", flat = "b"}', "types"),
         (
-            'format = 1\ncatalogs = {worn = "a", flat = "b"}\ntypes = [{worn = ["x"], flat = ["y"]}, '
-            + '{worn = ["x"], flat = ["z"]}]\n',
+            'format = 1\ntypes = [{worn = ["x"], flat = ["y"]}, {worn = ["x"], flat = ["z"]}]\n',
             "worn type 'x' stands in two kinds",
         ),
     ],
