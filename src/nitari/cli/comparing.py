@@ -75,7 +75,9 @@ def compare_command(context: CommandContext, /, a: str, b: str, **options: Any) 
       a run that `nitari eval ... --save RUN.json` wrote,
       a model card, or the .toml of one,
       a .toml of settings,
-      a collection or an alias of the home.
+      a folder of folds, as `nitari train` writes it,
+      a collection or an alias of the home,
+    and after all but the first, options of the query: NAME?worn=off&emphasis=1.
     """
     asked = _asked(context, options)
     runs = (run_of(a, asked), run_of(b, asked))

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from nitari.catalog.base import Catalog, CollectionSpec
 from nitari.catalog.sql import FILE_NAME
-from nitari.cli.evaluating import measure, saved
+from nitari.cli.evaluating import measure, told_of
 from nitari.cli.output import CommandContext
 from nitari.cli.progress import Tally, counting
+from nitari.cli.searching import worn_choice
 from nitari.errors import ConfigurationError, DataError, NotFoundError, UsageError
 from nitari.evaluate.compare_queries import DEPTH, AsItIs, of_csv, of_feed
 from nitari.evaluate.compare_run import SavedRun, of_run, read_saved
 from nitari.evaluate.runner import run_protocol
 from nitari.images.base import UPLOAD
 from nitari.recipes import Extractors, open_store, recipe_of, with_recipe
+from nitari.search.query import Query
 from nitari.settings import Settings, load_settings
 from nitari.types import Hit
 from nitari.wiring import QUERY_PHOTOS, open_catalog, open_feed, open_originals, open_searcher
@@ -28,6 +32,13 @@ if TYPE_CHECKING:
     from nitari.evaluate.protocols import EvalProtocol
     from nitari.extract import Extractor
     from nitari.images.cache import OriginalsCache
+
+_OPTIONS: Mapping[str, Callable[[str], Any]] = {
+    "emphasis": float,
+    "worn": worn_choice,
+    "category": str,
+    "min_score": float,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,10 @@ def kept_queries(context: CommandContext) -> Path:
 def run_of(spec: str, asked: Asked) -> SavedRun:
     """The run of one side: read from its file, or made now through the production searcher.
 
+    Args:
+        spec: What it is; ``NAME?worn=off&emphasis=1`` asks with these options of a query.
+        asked: How to ask it.
+
     Raises:
         UsageError: neither a protocol nor queries are given, and the side is no saved run.
         NotFoundError: nothing is called so.
@@ -74,19 +89,44 @@ def run_of(spec: str, asked: Asked) -> SavedRun:
     path = Path(spec).expanduser()
     if path.suffix == ".json" or (path.is_file() and path.suffix != ".toml"):
         return read_saved(path)
+    name, options = _options(spec)
     if asked.queries is not None:
-        return _ask_home(spec, asked)
+        return _ask_home(name, asked, options, label=_label(spec))
     if asked.protocol is None:
         raise UsageError(
             f"{spec!r} is no saved run, and nothing says what it is to be asked",
             remedy="add --protocol luma DIR, or --queries FOLDER to ask the home; or give a run that "
             "`nitari eval ... --save` wrote",
         )
-    settings = _settings(spec, asked.context)
-    name, folder = asked.protocol
+    protocol, folder = asked.protocol
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder", remedy="give the catalog's folder: --protocol luma DIR")
-    return saved(measure(settings, name, folder, quiet=asked.quiet), settings, name=_label(spec))
+    folds = Path(name).expanduser() if Path(name).expanduser().is_dir() else None
+    settings = asked.context.settings() if folds else _settings(name, asked.context)
+    run = measure(settings, protocol, folder, quiet=asked.quiet, options=options, folds=folds)
+    told = {**told_of(settings), **options, **({"embedder": "of each fold"} if folds else {})}
+    return of_run(run, name=_label(spec), settings=told)
+
+
+def _options(spec: str) -> tuple[str, dict[str, Any]]:
+    """A side's name, and the options of queries behind its question mark.
+
+    Raises:
+        UsageError: an option that is none, or a value that it does not take.
+    """
+    name, mark, text = spec.partition("?")
+    if not mark:
+        return spec, {}
+    options: dict[str, Any] = {}
+    for option, value in parse_qsl(text, keep_blank_values=True):
+        if option not in _OPTIONS:
+            raise UsageError(f"{spec!r}: there is no option {option!r}", remedy=f"give one of {', '.join(_OPTIONS)}")
+        try:
+            options[option] = _OPTIONS[option](value)
+        except ValueError as exc:
+            raise UsageError(f"{spec!r}: {option} is {value!r}, which is no number") from exc
+    Query(item_id="any", **options)  # which says what it does not take
+    return name, options
 
 
 def _settings(spec: str, context: CommandContext) -> Settings:
@@ -144,7 +184,7 @@ def _collection(settings: Settings, name: str) -> CollectionSpec | None:
         return next((info.spec for info in catalog.collections() if info.name == wanted), None)
 
 
-def _ask_home(spec: str, asked: Asked) -> SavedRun:
+def _ask_home(spec: str, asked: Asked, options: Mapping[str, Any], *, label: str) -> SavedRun:
     """Ask the queries of one of the home's collections."""
     settings, extractor = _of_home(spec, asked.context)
     protocol = _queries(settings, asked.queries or Path())
@@ -156,12 +196,11 @@ def _ask_home(spec: str, asked: Asked) -> SavedRun:
             open_searcher=lambda: open_searcher(settings, extractor=extractor),
             depth=DEPTH,
             workers=settings.ingest.workers,
+            options=options,
             on_query=lambda done, total: show(Tally(done, total, monotonic() - started, "")),
         )
-        told = {**recipe_of(settings), "collection": extractor.collection, "engine": settings.index.engine}
-        return of_run(
-            run, name=_label(spec), settings=told, photo_of=partial(_place, catalog, open_originals(settings))
-        )
+        told = {**recipe_of(settings), "collection": extractor.collection, "engine": settings.index.engine, **options}
+        return of_run(run, name=label, settings=told, photo_of=partial(_place, catalog, open_originals(settings)))
 
 
 def _of_home(spec: str, context: CommandContext) -> tuple[Settings, Extractor]:
@@ -210,8 +249,12 @@ def _place(catalog: Catalog, originals: OriginalsCache, hit: Hit) -> str:
 
 
 def _label(spec: str) -> str:
-    """What a side is called on the page: a file by its name alone."""
-    return Path(spec).stem if spec.endswith(".toml") else spec
+    """What a side is called on the page: a file or folder by its name alone."""
+    name, mark, options = spec.partition("?")
+    path = Path(name)
+    if path.suffix == ".toml" or path.expanduser().is_dir():
+        name = path.resolve().stem if path.suffix == ".toml" else path.resolve().name
+    return f"{name}{mark}{options}"
 
 
 def _unknown(spec: str) -> NotFoundError:

@@ -27,6 +27,10 @@ from nitari.evaluate.qrels import Judgments
 PRIMARY: Mapping[str, tuple[str, ...]] = {
     "luma": ("Success@1", "Success@5"),
     "flat": ("P@1", "P@10"),
+    "worn": ("P@10", "worn share@10"),
+    "color": ("P@10",),
+    "unrelated": ("photos answered", "styles kept"),
+    "general": ("Success@1", "mAP"),
     "qrels": ("nDCG@10",),
     "queries": ("P@10",),
 }

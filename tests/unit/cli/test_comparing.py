@@ -101,6 +101,25 @@ def test_settings_are_compared(work: Path) -> None:
     assert found["agreement"]["overlap"] == 1.0
 
 
+def test_options_of_queries_are_compared(work: Path) -> None:
+    """The same model is asked twice, the second time otherwise; folds are asked with their own cards."""
+    found = as_json("compare", "tiny", "tiny?worn=off&category=off&min_score=0.999999", "--protocol", "qrels", "shop")
+    assert found["b"]["settings"]["worn"] == "off"
+    assert found["b"]["settings"]["min_score"] == 0.999999
+    assert found["b"]["name"] == "tiny?worn=off&category=off&min_score=0.999999"
+    for fold in ("0", "1"):
+        (work / "folds" / fold).mkdir(parents=True)
+        for name in ("tiny.toml", "tiny.onnx"):
+            target = "card.toml" if name.endswith("toml") else name
+            shutil.copy(work / "cards" / name, work / "folds" / fold / target)
+    folds = as_json("compare", "tiny", "folds", "--protocol", "qrels", "shop")
+    assert folds["b"]["name"] == "folds"
+    assert folds["agreement"]["same_ten"] == 1.0
+    for wrong in ("tiny?depth=3", "tiny?emphasis=much", "tiny?emphasis=7", "tiny?worn=maybe", "tiny?category=no"):
+        with pytest.raises(UsageError):
+            nitari("compare", "tiny", wrong, "--protocol", "qrels", "shop")
+
+
 def test_collections_are_asked_without_labels(work: Path) -> None:
     """Photos of a folder are asked of two collections of the home; the page finds queries and hits where they lie."""
     nitari("import", "shop")
