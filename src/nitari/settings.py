@@ -115,6 +115,17 @@ class CatalogSettings(_Section):
     one of photos as much as the item takes; new items cost nothing."""
 
 
+class SearchSettings(_Section):
+    """How answers are ranked and scored."""
+
+    category: str = "product_type"
+    """Which attribute says what an item is: queries prefer what is of the kind that they show, as far as the catalog's
+    own items teach it. Empty to leave that alone."""
+    calibrated: bool = True
+    """Whether a score is the probability that the item is relevant, as the model card or ``nitari calibrate`` has it;
+    otherwise it is the cosine."""
+
+
 class IngestSettings(_Section):
     """How an import runs."""
 
@@ -197,6 +208,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     index: IndexSettings = IndexSettings()
     catalog: CatalogSettings = CatalogSettings()
+    search: SearchSettings = SearchSettings()
     ingest: IngestSettings = IngestSettings()
     server: ServerSettings = ServerSettings()
     snapshots: SnapshotSettings = SnapshotSettings()

@@ -161,6 +161,7 @@ def open_searcher(settings: Settings, *, extractor: Extractor | None = None) -> 
         settings: Where and how.
         extractor: What makes vectors of query photos, where the caller has one already.
     """
+    from nitari.calibrations import open_calibration
     from nitari.search.gallery import Gallery
     from nitari.search.searcher import Searcher
 
@@ -170,6 +171,7 @@ def open_searcher(settings: Settings, *, extractor: Extractor | None = None) -> 
     try:
         adopt(catalog, extractor)
         index, editions = open_index(settings, catalog, spec)
+        calibration = open_calibration(settings, spec)
         gallery = Gallery.open(catalog=catalog, index=index, collection=spec.name, editions=editions)
     except BaseException:
         catalog.close()
@@ -180,6 +182,8 @@ def open_searcher(settings: Settings, *, extractor: Extractor | None = None) -> 
         source=_web_source(settings),
         remembered=settings.server.query_cache,
         blocks=extractor.blocks,
+        category=settings.search.category,
+        calibration=calibration,
     )
 
 

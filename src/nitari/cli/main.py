@@ -27,6 +27,7 @@ _COMMANDS = {
     "compare": ("nitari.cli.comparing", "compare_command"),
     "model": ("nitari.cli.modeling", "model_group"),
     "cache": ("nitari.cli.caching", "cache_group"),
+    "calibrate": ("nitari.cli.calibrating", "calibrate_command"),
     "index": ("nitari.cli.indexing", "index_group"),
     "snapshot": ("nitari.cli.snapshotting", "snapshot_group"),
     "reembed": ("nitari.cli.collections", "reembed_command"),

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 import numpy as np
 
 from nitari.errors import ModelError
+from nitari.models.calibration_spec import CalibrationSpec, read_calibration
 from nitari.models.table import Table, read_toml
 from nitari.types import FloatArray
 
@@ -182,6 +183,7 @@ class Card:
         weights: Where to look, in order; empty where only ``nitari model pull NAME --from FOLDER`` brings them.
         check: ``None`` where no values are known.
         parts: Of a composite, in the order of concatenation.
+        calibration: How cosines become scores; ``None`` where nobody measured it. Not of a saliency card or detector.
         path: The file it was read from.
     """
 
@@ -197,6 +199,7 @@ class Card:
     weights: tuple[Source, ...] = ()
     check: Check | None = None
     parts: tuple[Part, ...] = ()
+    calibration: CalibrationSpec | None = None
     path: Path | None = None
 
     @property
@@ -263,6 +266,7 @@ def read_card(path: Path) -> Card:
     name = table.text("name", pattern=_NAME, expected="lower-case letters, digits, '.', '_', '-', at most 64")
     kind = cast(Kind, table.choice("kind", get_args(Kind)))
     composite = kind == "composite"
+    has_vectors = kind not in ("saliency", "detector")
     card = Card(
         name=name,
         revision=table.text("revision"),
@@ -276,6 +280,7 @@ def read_card(path: Path) -> Card:
         weights=() if composite else tuple(_source(t) for t in table.tables("weights")),
         check=None if composite else _check(table.table("check", optional=True)),
         parts=tuple(_part(t) for t in table.tables("parts")) if composite else (),
+        calibration=read_calibration(table.table("calibration", optional=True)) if has_vectors else None,
         path=path,
     )
     if composite and not card.parts:

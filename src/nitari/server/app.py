@@ -38,6 +38,8 @@ PRUNE_S = 3600.0
 """How often expired query photos are looked for."""
 # How often one query is compared with the exact answer: that takes up to some 50 ms of one core at a million vectors.
 RECALL_S = 2.0
+LEARN_S = 10.0
+"""How often to look whether enough of the catalog has changed to learn anew what its categories look like."""
 BODIES = 8
 """How many of the largest bodies may be in memory at a time; of usual photos, that is some hundreds."""
 _ROUTERS = (
@@ -149,6 +151,9 @@ def _running(api: Api) -> Iterator[None]:
             lambda: searchers.current.check_recall(),
             RECALL_S,
             "the index's recall could not be checked",
+        ),
+        _repeating(
+            "nitari-learn", lambda: searchers.current.learn(), LEARN_S, "what categories look like could not be learned"
         ),
         _repeating("nitari-forget", api.services.prune_history, PRUNE_S, "the catalog's history could not be pruned"),
     ):
