@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SALIENCY_CARD = "u2netp"
+FINDER_CARD = "nitari-regions"
+REGION_CARDS = {"saliency": SALIENCY_CARD, "garments": FINDER_CARD}
+"""Which network finds regions, by ``extract.regions``; those not named here have none."""
 # Networks that some extractor of this process holds, by all that shapes them: extractors share what they can.
 _networks: WeakValueDictionary[tuple[object, ...], LazyModel] = WeakValueDictionary()
 _networks_lock = Lock()
@@ -201,35 +204,49 @@ class Extractors:
         from nitari.embeddings.composite import CompositeEmbedder
 
         card = self._store.card(settings.models.embedder)
-        if card.kind == "saliency":
+        if card.kind in ("saliency", "detector"):
             raise ModelError(
                 f"model {card.name} finds regions, it does not embed",
                 remedy="set models.embedder to an embedder's card",
             )
         if card.kind == "composite":
-            parts = [(self._part(part), part.weight) for part in card.parts]
+            parts = [(self._part(card, part), part.weight) for part in card.parts]
             return CompositeEmbedder(name=card.name, parts=parts)
         return self._network(card)
 
-    def _part(self, part: Part) -> Embedder:
-        """One part of a composite as an embedder.
+    def _part(self, composite: Card, part: Part) -> Embedder:
+        """One part of a composite as an embedder, with its head behind it if it has one.
 
         Raises:
-            ModelError: a descriptor that does not exist, or of another width.
+            ModelError: a descriptor that does not exist, or of another width; a head that is not there or does not fit.
         """
-        if not part.is_descriptor:
-            return self._network(self._store.card(part.name))
         from nitari.embeddings.composite import DescriptorEmbedder
-        from nitari.embeddings.lowlevel import LowLevelDescriptor
+        from nitari.embeddings.descriptors import DESCRIPTORS
+        from nitari.embeddings.head import HeadedEmbedder, load_head
 
-        descriptor = LowLevelDescriptor()
-        if (part.name, part.descriptor_dim) != (descriptor.name, descriptor.dim):
+        made: Embedder
+        if part.is_descriptor:
+            descriptor = DESCRIPTORS.get(part.name)
+            if descriptor is None or descriptor.dim != part.descriptor_dim:
+                there = ", ".join(f"{known.name} of width {known.dim}" for known in DESCRIPTORS.values())
+                raise ModelError(
+                    f"model card {composite.path or composite.name} has the descriptor {part.name} of width "
+                    f"{part.descriptor_dim}, there are {there}",
+                    remedy="correct parts in that card",
+                )
+            made = DescriptorEmbedder(descriptor)
+        else:
+            made = self._network(self._store.card(part.name))
+        if part.head is None:
+            return made
+        folder = composite.path.parent if composite.path else Path()
+        head = load_head(folder / part.head.file, sha256=part.head.sha256)
+        if head.dim != part.head.dim:
             raise ModelError(
-                f"a model card has the descriptor {part.name} of width {part.descriptor_dim}, "
-                f"there is only {descriptor.name} of width {descriptor.dim}",
-                remedy="correct parts in the card that models.embedder names",
+                f"the head {part.head.file} gives {head.dim} numbers, its card says {part.head.dim}",
+                remedy=f"correct dim of that head in {composite.path or composite.name}",
             )
-        return DescriptorEmbedder(descriptor)
+        return HeadedEmbedder(made, head)
 
     def _network(self, card: Card) -> Embedder:
         """One network as an embedder, loaded at its first use."""
@@ -244,10 +261,14 @@ class Extractors:
             from nitari.regions.whole import WholeFinder
 
             return WholeFinder()
+        card = self._store.card(REGION_CARDS[settings.extract.regions])
+        fingerprint = self._fingerprint(card)
+        if card.kind == "detector":
+            from nitari.regions.detector import GarmentFinder
+
+            return GarmentFinder(card=card, model=self._lazy(card, fingerprint), fingerprint=fingerprint)
         from nitari.regions.saliency import SaliencyFinder
 
-        card = self._store.card(SALIENCY_CARD)
-        fingerprint = self._fingerprint(card)
         return SaliencyFinder(card=card, model=self._lazy(card, fingerprint), fingerprint=fingerprint)
 
     def _lazy(self, card: Card, fingerprint: str) -> LazyModel:

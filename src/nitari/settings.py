@@ -39,8 +39,9 @@ class ModelSettings(_Section):
 class ExtractSettings(_Section):
     """How a photo becomes vectors. What was imported stays as it was made, until ``nitari reembed`` makes it anew."""
 
-    regions: Literal["whole", "saliency"] = "saliency"
-    """``saliency`` finds the product; ``whole`` takes the whole photo and is faster."""
+    regions: Literal["whole", "saliency", "garments"] = "saliency"
+    """``saliency`` finds what stands out; ``garments`` finds garments and products, many on one photo, each with a
+    label; ``whole`` takes the whole photo and is fastest."""
     views: Literal["whole", "box", "mean", "both"] = "mean"
     """What a photo is searched by: the ``whole`` photo, the product's ``box``, ``both`` as separate vectors, or the
     ``mean`` of two vectors: of the photo's center square, and of the product's box (of the whole photo where there is

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from nitari.errors import FeedError, UsageError
 from nitari.indexes import INDEXES as INDEXES
 from nitari.indexes import open_index
-from nitari.recipes import SALIENCY_CARD as SALIENCY_CARD
+from nitari.recipes import REGION_CARDS as REGION_CARDS
 from nitari.recipes import Extractors, adopt, default_collection, keep_default, with_recipe
 from nitari.recipes import open_store as open_store
 from nitari.settings import Settings

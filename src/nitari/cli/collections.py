@@ -26,7 +26,7 @@ _ALLOW_MISSING = "Switch even where photos are missing in the collection: they a
 @click.command("reembed")
 @click.argument("card", required=False)
 @click.option("--views", type=click.Choice(["whole", "box", "mean", "both"]), help="Default: what settings say.")
-@click.option("--regions", type=click.Choice(["whole", "saliency"]), help="Default: what settings say.")
+@click.option("--regions", type=click.Choice(["whole", "saliency", "garments"]), help="Default: what settings say.")
 @click.option("--name", metavar="NAME", help="Name of the new collection (default: the card's).")
 @click.option("--refetch", is_flag=True, help="Follow the links of photos whose originals are not kept.")
 @click.option("--switch", is_flag=True, help=f"Let the alias {DEFAULT_ALIAS!r} name it when it is complete.")

@@ -18,7 +18,7 @@ from nitari.cli.output import CommandContext, json_option, out, print_json
 from nitari.errors import NitariError
 from nitari.indexes import tune
 from nitari.settings import Settings
-from nitari.wiring import SALIENCY_CARD, open_catalog, open_store, settings_in_use
+from nitari.wiring import REGION_CARDS, open_catalog, open_store, settings_in_use
 
 _EXTRAS = {
     "faiss": ("faiss", "catalogs of more than 50,000 vectors search faster"),
@@ -100,7 +100,8 @@ def _models(settings: Settings) -> list[Finding]:
         used = settings_in_use(settings)
     except NitariError:  # a home that cannot be read is another finding
         used = settings
-    names = [used.models.embedder, *([SALIENCY_CARD] if used.extract.regions == "saliency" else [])]
+    finder = REGION_CARDS.get(used.extract.regions)
+    names = [used.models.embedder, *([finder] if finder else [])]
     findings = []
     for name in names:
         try:

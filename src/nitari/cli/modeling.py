@@ -86,13 +86,13 @@ def pull_command(
     context: CommandContext, /, names: tuple[str, ...], *, source: Path | None, force: bool, as_json: bool
 ) -> int:
     """Get the weights of NAMES (default: all that the home uses), check them and rebuild them as ONNX."""
-    from nitari.wiring import SALIENCY_CARD
+    from nitari.wiring import REGION_CARDS
 
     settings = context.settings()
     if not names:
         used = settings_in_use(settings)
-        saliency = (SALIENCY_CARD,) if used.extract.regions == "saliency" else ()
-        names = (used.models.embedder, *saliency)
+        finder = REGION_CARDS.get(used.extract.regions)
+        names = (used.models.embedder, *((finder,) if finder else ()))
     store = open_store(settings)
     pulled = {}
     for name in names:

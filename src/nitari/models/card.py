@@ -18,10 +18,12 @@ import numpy as np
 
 from nitari.errors import ModelError
 from nitari.models.calibration_spec import CalibrationSpec, read_calibration
+from nitari.models.detector_spec import DetectorSpec, read_detector
+from nitari.models.head_spec import HeadSpec, read_head
 from nitari.models.table import Table, read_toml
 from nitari.types import FloatArray
 
-Kind: TypeAlias = Literal["embedder", "saliency", "composite"]
+Kind: TypeAlias = Literal["embedder", "saliency", "detector", "composite"]
 Filter: TypeAlias = Literal["bilinear", "bicubic", "lanczos"]
 Fit: TypeAlias = Literal["stretch", "letterbox", "crop"]
 Pooling: TypeAlias = Literal["none", "mean", "first", "gem"]
@@ -92,7 +94,7 @@ class OutputSpec:
     """Which of the network's outputs is used, and what it is.
 
     Pooling happens inside the converted network, so that whoever runs it gets ``[n, dim]`` from an embedder and
-    ``[n, 1, height, width]`` (0-1) from a saliency network.
+    ``[n, 1, height, width]`` (0-1) from a saliency network; a detector's output is as its ``DetectorSpec`` says.
 
     Args:
         name: The output's name in the original network; empty for its first.
@@ -154,11 +156,23 @@ class Part:
         name: Name of the part's card, an embedder; or of a descriptor, which needs no network.
         weight: Multiplies the part's unit vector before the concatenation is scaled to unit length.
         descriptor_dim: Width of a descriptor's vector; 0 for a card, which knows its own.
+        head: Learned, behind the part; its width is then the part's in the composite. ``None`` for the part as it is.
     """
 
     name: str
     weight: float = 1.0
     descriptor_dim: int = 0
+    head: HeadSpec | None = None
+
+    @property
+    def shaping(self) -> dict[str, object]:
+        """What of the part shapes a vector, for the card's fingerprint: where a head's file lies does not."""
+        told: dict[str, object] = {
+            "name": self.name,
+            "weight": self.weight,
+            "descriptor_dim": self.descriptor_dim,
+        }
+        return told | ({"head": f"{self.head.sha256} {self.head.dim}"} if self.head else {})
 
     @property
     def is_descriptor(self) -> bool:
@@ -173,16 +187,18 @@ class Card:
     Args:
         name: Lower-case letters, digits, ``. _ -``; also the collection's name.
         revision: Changes whenever the vectors do.
-        kind: ``embedder`` (image -> vector), ``saliency`` (image -> mask) or ``composite`` (several parts).
+        kind: ``embedder`` (image -> vector), ``saliency`` (image -> mask), ``detector`` (image -> regions and mask) or
+            ``composite`` (several parts).
         description: For people.
         license: SPDX expression of the weights' license.
         origin: Where the weights come from originally, with the grounds for the license.
-        dim: Width of a vector; 0 for saliency.
+        dim: Width of a vector; 0 where there is none.
         input: ``None`` for composites.
         output: ``None`` for composites.
         weights: Where to look, in order; empty where only ``nitari model pull NAME --from FOLDER`` brings them.
         check: ``None`` where no values are known.
         parts: Of a composite, in the order of concatenation.
+        detector: Of a detector, how to read its output.
         calibration: How cosines become scores; ``None`` where nobody measured it. Not of a saliency card or detector.
         path: The file it was read from.
     """
@@ -199,6 +215,7 @@ class Card:
     weights: tuple[Source, ...] = ()
     check: Check | None = None
     parts: tuple[Part, ...] = ()
+    detector: DetectorSpec | None = None
     calibration: CalibrationSpec | None = None
     path: Path | None = None
 
@@ -219,6 +236,27 @@ class Card:
         return self.output or OutputSpec()
 
     @property
+    def network_detector(self) -> DetectorSpec:
+        """How to read a detector's output.
+
+        Raises:
+            ModelError: for a card of another kind.
+        """
+        if self.detector is None:
+            raise ModelError(
+                f"model card {self.name} is of kind {self.kind}, expected a detector", remedy="name a detector's card"
+            )
+        return self.detector
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """What the network gives for one image, without the batch."""
+        size = self.network_input.size
+        if self.detector is not None:
+            return (self.detector.channels, *(side // self.detector.stride for side in size))
+        return (1, *size) if self.kind == "saliency" else (self.dim,)
+
+    @property
     def fingerprint(self) -> str:
         """16 hex digits over everything in the card that shapes a vector.
 
@@ -234,8 +272,10 @@ class Card:
             "input": asdict(self.input) if self.input else None,
             "output": asdict(self.output) if self.output else None,
             "weights": sorted({f"{s.sha256} {s.format} {s.architecture}" for s in self.weights if s.sha256}),
-            "parts": [asdict(part) for part in self.parts],
+            "parts": [part.shaping for part in self.parts],
         }
+        if self.detector is not None:
+            shaping["detector"] = asdict(self.detector)
         text = json.dumps(shaping, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:FINGERPRINT_DIGITS]
 
@@ -274,17 +314,20 @@ def read_card(path: Path) -> Card:
         description=table.text("description"),
         license=table.text("license"),
         origin=table.text("origin"),
-        dim=0 if kind == "saliency" else table.integer("dim", low=1, high=65536),
+        dim=0 if kind in ("saliency", "detector") else table.integer("dim", low=1, high=65536),
         input=None if composite else _input(table.table("input")),
         output=None if composite else _output(table.table("output", optional=True)),
         weights=() if composite else tuple(_source(t) for t in table.tables("weights")),
         check=None if composite else _check(table.table("check", optional=True)),
         parts=tuple(_part(t) for t in table.tables("parts")) if composite else (),
+        detector=read_detector(table.table("detector")) if kind == "detector" else None,
         calibration=read_calibration(table.table("calibration", optional=True)) if has_vectors else None,
         path=path,
     )
     if composite and not card.parts:
         raise table.complaint("parts", "nothing", "at least one [[parts]] table with the name of a card")
+    if card.detector is not None and any(side % card.detector.stride for side in card.network_input.size):
+        raise table.complaint("input.size", str(list(card.network_input.size)), "multiples of detector.stride")
     table.finish()
     return card
 
@@ -393,6 +436,7 @@ def _part(table: Table) -> Part:
         ),
         weight=table.number("weight", 1.0),
         descriptor_dim=table.integer("dim", low=1, high=65536) if descriptor else 0,
+        head=read_head(table.table("head", optional=True)),
     )
     if part.weight <= 0:
         raise table.error("weight", part.weight, "a number above 0")

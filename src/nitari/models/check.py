@@ -26,7 +26,7 @@ def check_network(card: Card, path: Path) -> None:
     model = OnnxModel(path)
     image = spec.tensor(synthetic_image(spec.size))
     output = model.run(image[None])
-    expected = (1, 1, *spec.size) if card.kind == "saliency" else (1, card.dim)
+    expected = (1, *card.output_shape)
     if output.shape != expected:
         raise _wrong(card, f"gives an output of shape {list(output.shape)}, expected {list(expected)}")
     if not np.isfinite(output).all():

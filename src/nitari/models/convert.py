@@ -22,7 +22,7 @@ CONVERTER_VERSION = 1
 """Goes up whenever this module makes something else of the same weights; then models are converted again."""
 
 INPUT = "images"
-OUTPUT = {"embedder": "features", "saliency": "mask"}
+OUTPUT = {"embedder": "features", "saliency": "mask", "detector": "cells"}
 _OPSET = 13
 _IR_VERSION = 8
 # Of an output [n, dim, h, w], as opposed to [n, tokens, dim].
@@ -137,7 +137,7 @@ def _rebuild(card: Card, architecture: Architecture, state: StateDict) -> Any:
         entry = value
         for step, conv in enumerate(block.convs):
             name = f"block{number}.{step}"
-            weight, bias = _folded(conv, channels, architecture.epsilon, state)
+            weight, bias = folded(conv, channels, architecture.epsilon, state)
             inputs = [value, graph.constant(f"{name}.weight", weight), graph.constant(f"{name}.bias", bias)]
             value = graph.add("Conv", inputs, f"{name}.conv", **_conv_attributes(conv, architecture.padding))
             if conv.relu6:
@@ -167,7 +167,7 @@ def _pool(graph: _Graph, card: Card, value: str) -> None:
         raise ValueError(f"its architecture ends in a feature map, which has no pooling {pooling!r}")
 
 
-def _folded(conv: Conv, channels: int, epsilon: float, state: StateDict) -> tuple[NDArray[Any], NDArray[Any]]:
+def folded(conv: Conv, channels: int, epsilon: float, state: StateDict) -> tuple[NDArray[Any], NDArray[Any]]:
     """A convolution's kernel and bias with the batch norm after it multiplied in (in float64, once)."""
     shape = (conv.channels, 1 if conv.depthwise else channels, conv.kernel, conv.kernel)
     kernel = _tensor(state, conv.weight, shape)
@@ -239,6 +239,8 @@ def _adopt(card: Card, weights: Path) -> Any:
     after.append(helper.make_node("Identity", [result], [name], name=name))
     nodes = _needed([*before, *graph.node, *after], name)
     dims: list[Any] = ["n", card.dim] if card.kind == "embedder" else ["n", 1, "height", "width"]
+    if card.detector is not None:
+        dims = ["n", card.detector.channels, "rows", "columns"]
     used = {value for node in nodes for value in node.input} | _inner(nodes)
     made = helper.make_graph(
         nodes,

@@ -212,9 +212,13 @@ class ModelStore:
         """The cards that have networks, with their weights."""
         if card.kind != "composite":
             return ((card, 1.0),)
-        parts = tuple((self._read(part.name), part.weight) for part in card.parts if not part.is_descriptor)
+        of_part = [None if part.is_descriptor else self._read(part.name) for part in card.parts]
+        parts = tuple((own, part.weight) for own, part in zip(of_part, card.parts, strict=True) if own is not None)
         wrong = [part.name for part, _ in parts if part.kind != "embedder"]
-        width = sum(part.dim for part, _ in parts) + sum(part.descriptor_dim for part in card.parts)
+        width = sum(
+            part.head.dim if part.head else own.dim if own else part.descriptor_dim
+            for own, part in zip(of_part, card.parts, strict=True)
+        )
         if wrong:
             raise ModelError(f"model card {card.path}: its part {wrong[0]} is no embedder", remedy="correct parts")
         if width != card.dim:
@@ -232,7 +236,8 @@ class ModelStore:
             return ModelStatus(name, None, ready=False, problem=problem)
 
     def _first_use(self, card: Card, weight: float, progress: Progress) -> Network:
-        if not self._download:
+        # What lies beside the card is here already: nothing is downloaded.
+        if not self._download and not any(source.kind == "path" for source in card.weights):
             raise ModelError(
                 f"model {card.name} is not in {self._cache}, and models.download is off",
                 remedy=f"nitari model pull {card.name}",

@@ -81,8 +81,8 @@ def test_defaults_and_values(tmp_path: Path) -> None:
         ('name = "tiny"', 'name = "Tiny net"', r"name is 'Tiny net', expected lower-case"),
         (
             'kind = "embedder"',
-            'kind = "detector"',
-            r"kind is 'detector', expected one of embedder, saliency, composite",
+            'kind = "detectors"',
+            r"kind is 'detectors', expected one of embedder, saliency, detector, composite",
         ),
         ("dim = 5", "dim = 0", r"dim is 0, expected a whole number, at least 1"),
         ("dim = 5", "dim = true", r"dim is True, expected a whole number"),

@@ -1,0 +1,110 @@
+"""The finder that knows garments: many on one photo, worn or lying flat, each with box, label and score."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from nitari.errors import ModelError
+from nitari.models.card import Card
+from nitari.raster import resize
+from nitari.regions.boxes import Blob, box_of
+from nitari.regions.cells import MOST, SAME, WITHIN, Found, area, mask, regions, shared_areas
+from nitari.regions.saliency import MARGIN, Model, products
+from nitari.regions.saliency import RULE as FIGURE_RULE
+from nitari.types import Box, ByteArray, FloatArray, Photo, Region
+
+AGREE = 0.6
+"""A box and a figure of the mask that share this much of their union are one product, and both are heard."""
+TRUST = 0.5
+"""How far the box is then moved to the figure's: its rim is seen more finely by the mask."""
+
+RULE = f"{MOST} {SAME} {WITHIN} {AGREE} {TRUST} {FIGURE_RULE}"
+
+
+class GarmentFinder:
+    """Finds garments and other products with a detector.
+
+    Where nothing scores enough, the mask's figures are taken, as ``SaliencyFinder`` takes them, labeled ``product``.
+    All regions of a photo carry the same mask.
+
+    Args:
+        card: A card of kind ``detector``.
+        model: The network, as the model store pulled it.
+        fingerprint: Of card and weights (``store.Network.fingerprint``); the card's own where not given.
+    """
+
+    def __init__(self, *, card: Card, model: Model, fingerprint: str = "") -> None:
+        self._card = card
+        self._input = card.network_input
+        self._spec = card.network_detector
+        self._model = model
+        self._fingerprint = hashlib.sha256(f"{fingerprint or card.fingerprint} {RULE}".encode()).hexdigest()[:16]
+
+    @property
+    def fingerprint(self) -> str:
+        """Of card, weights, and the rule from cells to boxes."""
+        return self._fingerprint
+
+    @property
+    def short_side(self) -> int:
+        """The longer side of the network's input, pixels."""
+        return max(self._input.size)
+
+    def find(self, photo: Photo) -> tuple[Region, ...]:
+        """See ``RegionFinder.find``; a region's score is how sure the network is that there is one.
+
+        Raises:
+            ModelError: where the network does not give what its card says.
+        """
+        cells = self._cells(photo)
+        figure = mask(cells, self._spec)
+        figures = products(figure)
+        found = regions(cells, self._spec, threshold=self._spec.threshold)
+        made = self._labeled(found, figures, figure) or [
+            Region(box_of(blob, figure.shape, margin=MARGIN), "product", blob.mean / 255, figure) for blob in figures
+        ]
+        return tuple(sorted(made, key=lambda region: -region.box.area))
+
+    def _cells(self, photo: Photo) -> FloatArray:
+        """What the network answers: float32 ``[channels, rows, columns]``."""
+        # Stretched whatever the photo's aspect: boxes and mask are then in the photo's own coordinates.
+        pixels = resize(photo.pixels, self._input.width, self._input.height, filter=self._input.filter)
+        output = self._model.run(self._input.tensor(pixels[np.newaxis]))
+        expected = (1, *self._card.output_shape)
+        if output.shape != expected:
+            raise ModelError(f"model {self._card.name} gave {list(output.shape)}, expected {list(expected)}")
+        if not np.isfinite(output).all():
+            raise ModelError(f"model {self._card.name} gave values that are not finite")
+        return output[0]
+
+    def _labeled(self, found: Found, figures: list[Blob], figure: ByteArray) -> list[Region]:
+        """The regions found, their boxes moved to the mask's figures where both agree, and grown by the margin."""
+        made = []
+        for box, score, label in zip(
+            moved(found.boxes, figures, figure.shape), found.scores, found.labels, strict=True
+        ):
+            margin = MARGIN * (box[2:] - box[:2])
+            x1, y1 = (box[:2] - margin).clip(0, 1)
+            x2, y2 = (box[2:] + margin).clip(0, 1)
+            where = Box(float(x1), float(y1), float(x2), float(y2))
+            made.append(Region(where, self._spec.labels[int(label)], float(score), figure))
+        return made
+
+
+def moved(boxes: FloatArray, figures: list[Blob], shape: tuple[int, ...]) -> FloatArray:
+    """Boxes ``[n, 4]`` (shares), each moved towards the figure of a mask of ``shape`` that it agrees with, if any."""
+    if not figures or not len(boxes):
+        return boxes
+    height, width = shape
+    scale = np.array([width, height, width, height], np.float32)
+    seen = np.array([[f.x1, f.y1, f.x2, f.y2] for f in figures], np.float32) / scale
+    made = boxes.copy()
+    for number, box in enumerate(boxes):
+        shared = shared_areas(box, seen)
+        alike = shared / (area(box) + area(seen) - shared)
+        best = int(alike.argmax())
+        if alike[best] >= AGREE:
+            made[number] = (1 - TRUST) * box + TRUST * seen[best]
+    return made
