@@ -106,7 +106,8 @@ def _of_card(settings: Settings, spec: CollectionSpec) -> Calibration | None:
     from nitari.recipes import open_store
     from nitari.search.calibration import Calibration
 
-    embedder = (spec.recipe or {}).get("embedder", settings.models.embedder)
+    # Where there is no recipe (a catalog of version 1), the collection is named like its embedder.
+    embedder = (spec.recipe or {}).get("embedder", spec.name)
     try:
         found = open_store(settings).card(str(embedder)).calibration
     except NitariError as exc:  # a collection is searched, by item and by vector, though its card is gone
