@@ -147,10 +147,12 @@ def measure(
     from nitari.evaluate.folds import asking, fold_cards, pooled, strictly
     from nitari.evaluate.protocols import make_protocol
 
+    # Judgments are about items, so each of them counts, even where a shopper is shown one for all with its photo.
+    options = {"collapse": False, **(options or {})}
     asked = make_protocol(protocol, folder.resolve(), _materials(settings))
     with _progress(quiet=quiet) as bar:
         if folds is None:
-            return _run(settings, asked, bar, options or {})
+            return _run(settings, asked, bar, options)
         cards = fold_cards(folds)
         asked = strictly(asked, len(cards)) if is_strict else asked
         runs = []
@@ -158,7 +160,7 @@ def measure(
             part = asking(asked, fold, len(cards))
             if part.queries:
                 models = settings.models.model_copy(update={"embedder": str(card.resolve())})
-                runs.append(_run(settings.model_copy(update={"models": models}), part, bar, options or {}))
+                runs.append(_run(settings.model_copy(update={"models": models}), part, bar, options))
         return pooled(asked, runs)
 
 

@@ -115,7 +115,7 @@ def run_protocol(
         open_searcher: Opens a searcher on the same home; called once the gallery is in.
         depth: Hits to rank for a query, 1-1000. mAP counts relevant items below it as never found.
         workers: Queries asked at a time.
-        options: Arguments of ``Query`` that every query is asked with, but for pinned ones.
+        options: Arguments of ``Query`` that every query is asked with, but for those that it pins.
         on_import: Called with the counts of the import so far.
         on_query: Called with how many queries are answered, and how many there are.
 
@@ -179,8 +179,7 @@ def _query(query: EvalQuery, base: str | None, depth: int, options: Mapping[str,
     """The query as the searcher takes it, its photo read."""
     region: RegionChoice = query.box if query.box is not None else "auto"
     asked: dict[str, Any] = {"region": region, "filter": query.filter, "k": depth, **query.options}
-    if not query.is_pinned:
-        asked |= options
+    asked |= {name: value for name, value in options.items() if name not in query.pinned}
     if query.image_link.lower().startswith(("http://", "https://")):
         return Query(url=query.image_link, **asked)
     return Query(photo=_read(query.image_link, base), **asked)

@@ -107,3 +107,32 @@ def test_homes_differ_by_data_and_by_extractor(tmp_path: Path) -> None:
     assert len(homes) == 4
     assert home_for(tmp_path, one, "f") in homes
     assert home_for(tmp_path, one, "f").parent == tmp_path
+
+
+def test_options_are_those_of_the_run_but_for_pinned_ones(tmp_path: Path) -> None:
+    """A run's options win over the protocol's, except where a query pins them: with its own value, or without."""
+    (tmp_path / "a.jpg").write_bytes(b"a")
+    asked = protocol(
+        tmp_path,
+        EvalQuery("free", "a.jpg", options={"emphasis": 0.7}),
+        EvalQuery("pinned", "a.jpg", options={"emphasis": 0.6}, pinned=("emphasis", "min_score")),
+    )
+    searcher = FakeSearcher({b"a": ("one",)})
+    given = {"emphasis": 0.1, "min_score": 0.3, "worn": "off"}
+    run_protocol(asked, ingester=FakeIngester(), open_searcher=searcher.open, options=given)
+    found = [(query.emphasis, query.min_score, query.worn) for query in searcher.queries]
+    assert found == [(0.1, 0.3, "off"), (0.6, None, "off")]
+
+
+def test_several_galleries_are_imported_one_by_one(tmp_path: Path) -> None:
+    """Each feed under its own name, their counts together; the query's own folder wins over the gallery's."""
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "a.jpg").write_bytes(b"a")
+    first = GalleryFeed("eval-one:f", str(tmp_path), [row("one")])
+    second = GalleryFeed("eval-two:f", str(tmp_path / "far"), [row("two"), row("three")])
+    asked = EvalProtocol("qrels", first, (EvalQuery("q", "a.jpg", image_base=second.image_base),), None, (second,))
+    ingester = FakeIngester()
+    found = run_protocol(asked, ingester=ingester, open_searcher=FakeSearcher({b"a": ("two",)}).open)
+    assert [feed for feed, _, _ in ingester.asked] == ["eval-one:f", "eval-two:f"]
+    assert (found.gallery.indexed, found.gallery.complete, found.failures) == (3, True, {})
+    assert home_for(tmp_path, asked, "f") != home_for(tmp_path, EvalProtocol("qrels", first, (), None), "f")

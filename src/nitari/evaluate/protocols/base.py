@@ -53,7 +53,7 @@ class EvalQuery:
         category: For the table by category; empty for none.
         image_base: The folder that the path is relative to; ``None`` for that of the protocol's first gallery.
         options: Further arguments of ``nitari.search.query.Query``: ``emphasis``, ``min_score`` ...
-        is_pinned: Whether it is always asked as it stands here, whatever options a run is given.
+        pinned: Options that it is always asked with as they stand here, or without, whatever a run is given.
         subject: What the question is about, where one photo asks in several ways; the query's own id if not given.
         fold_key: The seller or style of the photo: a model that was trained on it must not be asked this (see
             ``nitari.folds``). The subject if not given.
@@ -66,7 +66,7 @@ class EvalQuery:
     category: str = ""
     image_base: str | None = None
     options: Mapping[str, Any] = field(default_factory=lambda: _NO_OPTIONS)
-    is_pinned: bool = False
+    pinned: tuple[str, ...] = ()
     subject: str = ""
     fold_key: str = ""
 

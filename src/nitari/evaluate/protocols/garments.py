@@ -97,7 +97,7 @@ def color(folder: Path, materials: Materials) -> EvalProtocol:
         link, plain = item.image_links[0], f"{item.item_id}@default"
         asked = query_of(item, link, filter={"not": {GROUP_ID: item.group_id}}, category=kinds.of_worn(item))
         queries.append(replace(asked, options={"emphasis": COLOR_EMPHASIS}))
-        queries.append(replace(asked, query_id=plain, is_pinned=True))
+        queries.append(replace(asked, query_id=plain, pinned=("emphasis",)))
         judgments[item.item_id] = as_it_comes[plain] = dict.fromkeys(sorted(both), 1)
         kind_only[item.item_id], color_only[item.item_id] = alike, tinted
     if not queries:

@@ -58,7 +58,7 @@ def unrelated(folder: Path, materials: Materials) -> EvalProtocol:
     for query in (*stranger_queries, *asked):
         query = replace(query, subject=query.query_id)
         queries.append(replace(query, options={"min_score": MIN_SCORE}))
-        queries.append(replace(query, query_id=_bare(query.query_id), is_pinned=True))
+        queries.append(replace(query, query_id=_bare(query.query_id), pinned=("min_score",)))
     lenses = (
         Lens("photos answered", "Success@1", unwanted, less_is_better=True, meaning="unrelated photos with any hit"),
         Lens("styles kept", DEPTH, kept, meaning="back views with their style among the hits"),

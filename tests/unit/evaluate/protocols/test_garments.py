@@ -118,8 +118,8 @@ def test_color_asks_with_and_without_emphasis() -> None:
     }
     emphasized, plain = asked["a-red"], asked["a-red@default"]
     assert emphasized.options["emphasis"] > 0.5
-    assert not emphasized.is_pinned
-    assert (dict(plain.options), plain.is_pinned, plain.subject) == ({}, True, "a-red")
+    assert emphasized.pinned == ()
+    assert (dict(plain.options), plain.pinned, plain.subject) == ({}, ("emphasis",), "a-red")
     assert emphasized.filter == plain.filter == {"not": {"item_group_id": "a"}}
     assert lens(protocol, "P@10")["a-red"] == {"b-red": 1}
     assert lens(protocol, "P@10")["e-lavender"] == {"d-purple": 1}
