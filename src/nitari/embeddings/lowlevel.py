@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
+from collections.abc import Iterator
 from typing import TypeAlias
 
 import numpy as np
@@ -91,18 +92,22 @@ class LowLevelDescriptor:
 
         The mask, where there is one that covers part of the box, weighs the pixels; else all pixels of the box count.
         """
-        frame = pixel_frame(photo.pixels, region.box)
-        across, down = frame[2] - frame[0], frame[3] - frame[1]
-        scale = LONG_SIDE / max(across, down)
-        size = (max(1, round(across * scale)), max(1, round(down * scale)))
-        lab = lab_of(resize(photo.pixels, *size, box=frame))
-        weights = _weights(region, size)
-        color = _root(_color_histogram(lab, weights))
-        texture = _root(_texture_histogram(lab, weights))
+        lab, weights = region_lab(photo, region)
+        color = root(color_histogram(lab, weights))
+        texture = root(texture_histogram(lab, weights))
         parts = (math.sqrt(COLOR_SHARE) * color, math.sqrt(1 - COLOR_SHARE) * texture)
         joined = np.concatenate(parts)
         described: FloatArray = (joined / np.linalg.norm(joined)).astype(np.float32)
         return described
+
+
+def region_lab(photo: Photo, region: Region) -> tuple[FloatArray, FloatArray]:
+    """A region's pixels as they are described: L*a*b*, float32 ``[h, w, 3]``, and how much each counts, ``[h, w]``."""
+    frame = pixel_frame(photo.pixels, region.box)
+    across, down = frame[2] - frame[0], frame[3] - frame[1]
+    scale = LONG_SIDE / max(across, down)
+    size = (max(1, round(across * scale)), max(1, round(down * scale)))
+    return lab_of(resize(photo.pixels, *size, box=frame)), _weights(region, size)
 
 
 def lab_of(pixels: ByteArray) -> FloatArray:
@@ -128,21 +133,27 @@ def _weights(region: Region, size: tuple[int, int]) -> FloatArray:
     return weights if float(weights.mean()) >= _LEAST_COVER else everything
 
 
-def _color_histogram(lab: FloatArray, weights: FloatArray) -> FloatArray:
+def color_histogram(lab: FloatArray, weights: FloatArray) -> FloatArray:
     """Joint histogram ``[180]`` of weighted pixels, each shared among its 8 neighboring bins."""
-    axes = [_share(lab[..., c].ravel(), centers) for c, centers in enumerate((_LIGHTNESS, _RED_GREEN, _YELLOW_BLUE))]
     total = np.zeros(COLOR_DIM)
+    for index, share in color_shares(lab):
+        total += np.bincount(index, weights=weights.ravel() * share, minlength=COLOR_DIM)
+    return total.astype(np.float32)
+
+
+def color_shares(lab: FloatArray) -> Iterator[tuple[IndexArray, FloatArray]]:
+    """For each of the 8 bins around a pixel's color: which one (0-179), and the pixel's share in it, ``[h * w]``."""
+    axes = [share_of(lab[..., c].ravel(), centers) for c, centers in enumerate((_LIGHTNESS, _RED_GREEN, _YELLOW_BLUE))]
     for corner in itertools.product((False, True), repeat=len(axes)):
-        share = weights.ravel()
+        share = np.ones(axes[0][1].size, dtype=np.float32)
         index = np.zeros(share.size, dtype=np.intp)
         for (low, upper), above, bins in zip(axes, corner, _COLOR_BINS, strict=True):
             share = share * (upper if above else 1 - upper)
             index = index * bins + (np.minimum(low + 1, bins - 1) if above else low)
-        total += np.bincount(index, weights=share, minlength=COLOR_DIM)
-    return total.astype(np.float32)
+        yield index, share
 
 
-def _texture_histogram(lab: FloatArray, weights: FloatArray) -> FloatArray:
+def texture_histogram(lab: FloatArray, weights: FloatArray) -> FloatArray:
     """Gradient and pattern histograms ``[120]``, both scales; all zeros where the region is too small to have any."""
     chroma: FloatArray = np.hypot(lab[..., 1], lab[..., 2])
     parts: list[FloatArray] = []
@@ -163,7 +174,7 @@ def _gradients(light: FloatArray, weights: FloatArray) -> FloatArray:
     """Histogram ``[orientations * strengths]`` of lightness gradients, shared among neighboring bins."""
     dy = (_neighbor(light, 1, 0) - _neighbor(light, -1, 0)) / 2
     dx = (_neighbor(light, 0, 1) - _neighbor(light, 0, -1)) / 2
-    low, upper = _share(np.hypot(dx, dy).ravel(), _STRENGTH)
+    low, upper = share_of(np.hypot(dx, dy).ravel(), _STRENGTH)
     turn = (np.arctan2(dy, dx) / np.pi % 1.0).ravel() * _ORIENTATIONS
     first = turn.astype(np.intp)
     part = turn - first
@@ -186,7 +197,7 @@ def _patterns(channel: FloatArray, weights: FloatArray) -> FloatArray:
     return np.bincount(pattern.ravel(), weights=weights.ravel(), minlength=_PATTERNS).astype(np.float32)
 
 
-def _share(values: FloatArray, centers: NDArray[np.float64]) -> tuple[IndexArray, FloatArray]:
+def share_of(values: FloatArray, centers: NDArray[np.float64]) -> tuple[IndexArray, FloatArray]:
     """The bin below each value, and the share (0-1) that goes to the bin above it."""
     place = np.interp(values, centers, np.arange(len(centers)))
     low = place.astype(np.intp)
@@ -208,7 +219,7 @@ def _shrink(channel: FloatArray, by: int) -> FloatArray:
     return blocks
 
 
-def _root(histogram: FloatArray) -> FloatArray:
+def root(histogram: FloatArray) -> FloatArray:
     """The square root of a histogram scaled to sum 1: a unit vector; zeros stay zeros."""
     total = float(histogram.sum())
     rooted: FloatArray = np.sqrt(histogram / total) if total > 0 else histogram
