@@ -44,6 +44,24 @@ def test_luma_back_views_find_their_style(tmp_path: Path, data_dir: Path, model_
     assert evaluate(tmp_path, "luma", data_dir / "luma")["measures"] == found["measures"]
 
 
+def test_color_can_be_asked_for(tmp_path: Path, data_dir: Path, model_store: object) -> None:
+    """398 garments of luma: asked for the color, P@10 of type and color >= .32, and better than where nobody asks."""
+    found = evaluate(tmp_path, "color", data_dir / "luma")
+    assert (found["queries"], found["judged"], found["failed"], found["gallery"]["items"]) == (796, 398, 0, 461)
+    assert value(found, "P@10") >= 0.32
+    assert found["measures"]["P@10"]["low"] > value(found, "default P@10")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_worn_photos_find_flat_ones(tmp_path: Path, data_dir: Path, model_store: object) -> None:
+    """402 worn garments over both catalogs: the right type at P@10 >= .70; P@5 >= .33 where flat ones alone answer."""
+    found = evaluate(tmp_path, "worn", data_dir)
+    assert (found["queries"], found["judged"], found["failed"], found["gallery"]["items"]) == (804, 402, 0, 5557)
+    assert value(found, "P@10") >= 0.70
+    assert value(found, "P@5 in flat") >= 0.33
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_flat_photos_find_their_type(tmp_path: Path, data_dir: Path, model_store: object) -> None:
