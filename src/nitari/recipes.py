@@ -21,7 +21,7 @@ from nitari.errors import ConfigurationError, ModelError, NitariError, UsageErro
 from nitari.settings import ExtractSettings, Settings
 
 if TYPE_CHECKING:
-    from nitari.embeddings.base import Embedder
+    from nitari.embeddings.base import Embedder, QueryTransform
     from nitari.extract import Extractor
     from nitari.ingest.examine import Others
     from nitari.models.card import Card, Part
@@ -87,12 +87,15 @@ class Extractors:
         self._lock = Lock()
         self._built: dict[CollectionSpec, Extractor | None] = {}
 
-    def build(self, settings: Settings | None = None, *, collection: str | None = None) -> Extractor:
+    def build(
+        self, settings: Settings | None = None, *, collection: str | None = None, transformed: bool = True
+    ) -> Extractor:
         """What settings say (by default these), whatever there is in a catalog.
 
         Args:
             settings: Embedder and extraction are taken from here.
             collection: Name of its collection; the embedder's if not given.
+            transformed: Whether query photos are transformed, as the card or the home has it.
         """
         from nitari.embeddings.lowlevel import LowLevelDescriptor
         from nitari.extract import Extractor
@@ -100,15 +103,21 @@ class Extractors:
 
         chosen = settings or self._settings
         images = self._settings.images
+        embedder = self._embedder(chosen)
         return Extractor(
             decoder=ImageDecoder(max_bytes=images.max_bytes, max_pixels=images.max_pixels),
             regions=self._regions(chosen),
-            embedder=self._embedder(chosen),
+            embedder=embedder,
             descriptor=LowLevelDescriptor() if chosen.extract.lowlevel else None,
             views=chosen.extract.views,
             collection=collection,
             recipe=recipe_of(chosen),
+            transform=self._transform(chosen, embedder) if transformed else None,
         )
+
+    def embedder(self) -> Embedder:
+        """What makes the vectors that these settings say."""
+        return self._embedder(self._settings)
 
     def of(self, spec: CollectionSpec) -> Extractor:
         """What makes the vectors of a collection.
@@ -213,6 +222,12 @@ class Extractors:
             parts = [(self._part(card, part), part.weight) for part in card.parts]
             return CompositeEmbedder(name=card.name, parts=parts)
         return self._network(card)
+
+    def _transform(self, settings: Settings, embedder: Embedder) -> QueryTransform | None:
+        """What takes the wearer out of query photos of an embedder."""
+        from nitari.query_transforms import open_transform
+
+        return open_transform(self._settings.home, self._store.card(settings.models.embedder), embedder)
 
     def _part(self, composite: Card, part: Part) -> Embedder:
         """One part of a composite as an embedder, with its head behind it if it has one.

@@ -427,6 +427,11 @@ def _web_links(settings: Settings) -> ImageSource:
     return LinkSource(web=CachingSource(_web_source(settings), open_originals(settings)), files=None)
 
 
+def open_photos(settings: Settings, image_base: str | None) -> ImageSource:
+    """Gets the photos of a feed with this folder. Close it."""
+    return _sources(settings)(image_base)
+
+
 def _sources(settings: Settings, *, web: bool = True) -> Callable[[str | None], ImageSource]:
     """From a feed's folder to the source of its photos; what comes from the web, or was uploaded, is kept.
 

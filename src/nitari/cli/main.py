@@ -28,6 +28,7 @@ _COMMANDS = {
     "model": ("nitari.cli.modeling", "model_group"),
     "cache": ("nitari.cli.caching", "cache_group"),
     "calibrate": ("nitari.cli.calibrating", "calibrate_command"),
+    "transform": ("nitari.cli.transforming", "transform_group"),
     "index": ("nitari.cli.indexing", "index_group"),
     "snapshot": ("nitari.cli.snapshotting", "snapshot_group"),
     "reembed": ("nitari.cli.collections", "reembed_command"),

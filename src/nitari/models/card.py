@@ -21,6 +21,7 @@ from nitari.models.calibration_spec import CalibrationSpec, read_calibration
 from nitari.models.detector_spec import DetectorSpec, read_detector
 from nitari.models.head_spec import HeadSpec, read_head
 from nitari.models.table import Table, read_toml
+from nitari.models.transform_spec import TransformSpec, read_transform
 from nitari.types import FloatArray
 
 Kind: TypeAlias = Literal["embedder", "saliency", "detector", "composite"]
@@ -200,6 +201,7 @@ class Card:
         parts: Of a composite, in the order of concatenation.
         detector: Of a detector, how to read its output.
         calibration: How cosines become scores; ``None`` where nobody measured it. Not of a saliency card or detector.
+        transform: What takes the wearer out of query photos; ``None`` where nobody learned it. Not of those either.
         path: The file it was read from.
     """
 
@@ -217,6 +219,7 @@ class Card:
     parts: tuple[Part, ...] = ()
     detector: DetectorSpec | None = None
     calibration: CalibrationSpec | None = None
+    transform: TransformSpec | None = None
     path: Path | None = None
 
     @property
@@ -322,6 +325,7 @@ def read_card(path: Path) -> Card:
         parts=tuple(_part(t) for t in table.tables("parts")) if composite else (),
         detector=read_detector(table.table("detector")) if kind == "detector" else None,
         calibration=read_calibration(table.table("calibration", optional=True)) if has_vectors else None,
+        transform=read_transform(table.table("transform", optional=True)) if has_vectors else None,
         path=path,
     )
     if composite and not card.parts:

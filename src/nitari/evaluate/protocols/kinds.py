@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -81,12 +82,20 @@ def read_kinds(folder: Path) -> Kinds:
         DataError: a file that cannot be read; the message names it and says why.
     """
     own = folder / FILE_NAME
+    return read_kinds_file(own if own.is_file() else files("nitari.evaluate") / "data" / FILE_NAME)
+
+
+def read_kinds_file(source: Path | Traversable) -> Kinds:
+    """The kinds that a file names.
+
+    Raises:
+        DataError: a file that cannot be read; the message names it and says why.
+    """
     try:
-        text = (own if own.is_file() else files("nitari.evaluate") / "data" / FILE_NAME).read_text("utf-8")
-        return _kinds(tomllib.loads(text))
+        return _kinds(tomllib.loads(source.read_text("utf-8")))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, ValueError, KeyError, TypeError) as exc:
         raise DataError(
-            f"{own} cannot be used: {exc}",
+            f"{source} cannot be used: {exc}",
             remedy="write it as src/nitari/evaluate/data/worn_types.toml is written, or take it away",
             code="worn-types",
         ) from exc
