@@ -49,7 +49,12 @@ def unrelated(folder: Path, materials: Materials) -> EvalProtocol:
     style_of = styles(found)
     kept = {f"back:{view.query_id}": style_of[view.query_id] for view in views}
     stranger_queries = [
-        EvalQuery(f"photo:{one.item_id}", one.image_links[0], image_base=photos.image_base, category=folder_of(one))
+        EvalQuery(
+            f"photo:{one.item_id}",
+            one.image_links[0],
+            image_base=photos.image_base,
+            category=folder_of(one).partition("/")[0],
+        )
         for one in strangers
     ]
     anything = dict.fromkeys(style_of, 1)

@@ -27,7 +27,7 @@ def test_every_photo_asks_at_the_recommended_score_and_without_any(tmp_path: Pat
     asked = {query.query_id: query for query in protocol(tmp_path, "cat.jpg").queries}
     assert list(asked) == ["photo:cat.jpg", "photo:cat.jpg@all", "back:a-1", "back:a-1@all"]
     cat = asked["photo:cat.jpg"]
-    assert (cat.image_link, cat.image_base, cat.category) == ("cat.jpg", "far", "scenes/x")
+    assert (cat.image_link, cat.image_base, cat.category) == ("cat.jpg", "far", "scenes")
     assert (dict(cat.options), cat.pinned) == ({"min_score": 0.5}, ())
     assert (dict(asked["back:a-1@all"].options), asked["back:a-1@all"].pinned) == ({}, ("min_score",))
     assert asked["back:a-1"].fold_key == "a"
