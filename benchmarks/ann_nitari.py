@@ -29,7 +29,7 @@ from nitari.types import BoolArray, KeyArray
 
 _TOKENS = count()
 # From so many times as many rows on, whoever asks for few is told that there are too many, unlooked at.
-_RARE = 8
+_RARE = 2
 
 
 class Tags:
@@ -41,7 +41,9 @@ class Tags:
 
     def __init__(self, data: ann.DataSet) -> None:
         self.columns: dict[str, BoolArray] = {tag: data.column(tag) for tag in data.tags}
-        self.keys: dict[str, KeyArray] = {tag: np.flatnonzero(column) for tag, column in self.columns.items()}
+        self.rows: dict[str, PlaceArray] = {
+            tag: np.flatnonzero(column).astype(np.int32) for tag, column in self.columns.items()
+        }
 
 
 class HasTags:
@@ -64,20 +66,21 @@ class HasTags:
         count = len(self._tags.columns[self._wanted[0]])
         return np.where(keys < count, keys, -1).astype(np.int32)
 
-    def mask_at(self, places: PlaceArray) -> BoolArray:
-        """Evaluated over columns, then looked up."""
+    def passing(self) -> BoolArray:
+        """Evaluated over columns."""
         passing = self._tags.columns[self._wanted[0]]
         for tag in self._wanted[1:]:
             passing = passing & self._tags.columns[tag]
-        return passing[places] & (places >= 0)
+        return passing
 
     def mask(self, keys: KeyArray) -> BoolArray:
         """Which of ``keys`` pass."""
-        return self.mask_at(self.places(keys))
+        places = self.places(keys)
+        return self.passing()[places] & (places >= 0)
 
-    def few(self, limit: int) -> KeyArray | None:
+    def few(self, limit: int) -> PlaceArray | None:
         """By the rows of the rarest tag."""
-        rarest = min((self._tags.keys[tag] for tag in self._wanted), key=len)
+        rarest = min((self._tags.rows[tag] for tag in self._wanted), key=len)
         if rarest.size > _RARE * limit:
             return None
         for tag in self._wanted if len(self._wanted) > 1 else ():

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from nitari.index.calibrate import Effort, calibrate_searcher
+from nitari.index.kernels import Lookup
 from nitari.index.ranking import true_distances
 from nitari.index.segments.engine import BitArray, Built, HalfArray, Near, Searcher, SegmentEngine, SlotArray
 from nitari.index.segments.sealed import SealedSegment, write_segment
@@ -36,13 +37,23 @@ class Lists:
         self.asked: list[tuple[int, int]] = []
         self.closed = False
 
+    looks_up = False
+
     @property
     def lists(self) -> int:
         """The largest useful ``probes``."""
         return len(self._centers)
 
     def nearest(
-        self, vector: FloatArray, k: int, *, probes: int, candidates: int, bits: BitArray | None = None
+        self,
+        vector: FloatArray,
+        k: int,
+        *,
+        probes: int,
+        candidates: int,
+        bits: BitArray | None = None,
+        lookup: Lookup | None = None,
+        before: Near | None = None,
     ) -> Near:
         """As the port says; candidates are found by rounding vectors to a few values."""
         assert 1 <= probes <= self.lists
@@ -65,7 +76,10 @@ class Lists:
         told = (looked, seen, late) if self._telling else (-1, -1, -1)
         return Near(slots[order], distances[order], slots.size, *told)
 
-    def cost_ns(self, *, probes: int, candidates: int) -> float:
+    def only(self, slots: SlotArray) -> None:
+        """It has to be built."""
+
+    def cost_ns(self, *, probes: int, candidates: int, share: float = 1.0, together: bool = False) -> float:
         """A nanosecond a row, a hundred a candidate."""
         return 1e3 + probes * len(self._rows) / self.lists + 100.0 * candidates
 

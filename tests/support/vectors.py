@@ -78,11 +78,11 @@ class KeyFilter:
         """There are none."""
         raise NotImplementedError
 
-    def mask_at(self, places: PlaceArray) -> BoolArray:
+    def passing(self) -> BoolArray:
         """There are none."""
         raise NotImplementedError
 
-    def few(self, limit: int) -> KeyArray | None:
+    def few(self, limit: int) -> PlaceArray | None:
         """Only ``mask`` is to be asked."""
         return None
 
@@ -95,6 +95,42 @@ class KeyFilter:
     def changed(self, since: int) -> KeyArray | None:
         """The keys that were changed since."""
         return np.unique(np.concatenate([np.empty(0, np.int64), *self._log[since:]]))
+
+
+class PlacedFilter(KeyFilter):
+    """A filter that is asked about places, which are keys divided by ten: so several keys may have one.
+
+    Args:
+        places: Those that pass.
+        top: How many places there are.
+        name: The token.
+        listed: Whether it lists them where they are few.
+    """
+
+    layout = 1  # type: ignore[assignment]  # a filter without places has none
+
+    def __init__(self, places: Iterable[int], *, top: int, name: str, listed: bool) -> None:
+        super().__init__([], name=name)
+        self._passing = np.zeros(top, np.bool_)
+        self._passing[list(places)] = True
+        self._listed = listed
+
+    def mask(self, keys: KeyArray) -> BoolArray:
+        """By place."""
+        return self._passing[self.places(keys)]
+
+    def places(self, keys: KeyArray) -> PlaceArray:
+        """Ten keys each."""
+        return (keys // 10).astype(np.int32)
+
+    def passing(self) -> BoolArray:
+        """Which of them pass."""
+        return self._passing
+
+    def few(self, limit: int) -> PlaceArray | None:
+        """All of them, if that is wanted."""
+        found = np.flatnonzero(self._passing).astype(np.int32)
+        return found if self._listed and found.size <= limit else None
 
 
 def brute_force(

@@ -49,16 +49,22 @@ class Allowed(Protocol):
     def places(self, keys: KeyArray) -> PlaceArray:
         """Where each of ``keys`` stands, whatever the filter: int32 ``[n]``, -1 where it stands for nothing.
 
-        Whoever asks about the same million keys for many filters remembers this and asks ``mask_at``.
+        Whoever asks about the same million keys for many filters remembers this and reads ``passing``.
         """
         ...
 
-    def mask_at(self, places: PlaceArray) -> BoolArray:
-        """``mask(keys)`` by what ``places(keys)`` gave: bool ``[n]``."""
+    def passing(self) -> BoolArray:
+        """For each place, whether a query may return what stands there: bool ``[places]``, not to be written to.
+
+        Of places where nothing stands any more it says nothing.
+        """
         ...
 
-    def few(self, limit: int) -> KeyArray | None:
-        """All keys that a query may return, in no order, where these are known quickly and at most ``limit``."""
+    def few(self, limit: int) -> PlaceArray | None:
+        """The places of all that a query may return, where these are known quickly and at most ``limit``.
+
+        int32, ascending, no repeats.
+        """
         ...
 
     def changed(self, since: int) -> KeyArray | None:

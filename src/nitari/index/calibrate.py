@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from math import ceil
+from math import ceil, log
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -101,15 +101,25 @@ def calibrate(
 
 
 def effort_for(efforts: Sequence[Effort], depth: float, *, lists: int) -> Effort:
-    """The effort to look ``depth`` rows deep: the next measured depth's, beyond the last in proportion."""
+    """The effort to look ``depth`` rows deep: between those of the measured depths; beyond the last in proportion."""
+    below: Effort | None = None
     for effort in efforts:
         if depth <= effort.depth:
-            return effort
+            return effort if below is None or depth == effort.depth else _between(below, effort, depth)
+        below = effort
     last = efforts[-1]
     factor = depth / last.depth
     return Effort(
         int(np.ceil(depth)), min(lists, int(last.probes * factor) + 1), int(last.candidates * factor) + 1, last.recall
     )
+
+
+def _between(low: Effort, high: Effort, depth: float) -> Effort:
+    """The effort for a depth between two: what is needed grows about as a power of the depth."""
+    share = log(depth / low.depth) / log(high.depth / low.depth)
+    probes = low.probes * (high.probes / low.probes) ** share
+    candidates = low.candidates * (high.candidates / low.candidates) ** share
+    return Effort(ceil(depth), ceil(probes), ceil(candidates), min(low.recall, high.recall))
 
 
 def level_for(promise: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TypeAlias
 
@@ -12,8 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitari.changes import ChangeLog
+from nitari.index import kernels
 from nitari.index.base import Allowed, PlaceArray
 from nitari.index.checks import check_mask
+from nitari.index.kernels import Lookup
+from nitari.index.places import Places
 from nitari.types import BoolArray, ByteArray, KeyArray
 
 SlotArray: TypeAlias = NDArray[np.int64]
@@ -22,28 +25,43 @@ Find: TypeAlias = Callable[[KeyArray], SlotArray]
 
 _REMEMBERED = 64
 _REMEMBERED_BYTES = 64 * 2**20
-# Where a filter allows fewer than one row in so many, their slots are looked up one by one: that costs about 0.2
-# microseconds a row, and to pass over all rows 2 nanoseconds each.
-_SPARSE = 100
+# Where a filter allows fewer than one row in so many, their slots are looked up one by one: that costs some 10
+# nanoseconds a row, and to pass over all rows 1 or 2 nanoseconds each.
+_SPARSE = 40
+# From so many rows on, those of a filter that allows many of them are looked up as they are met.
+_LATER_FROM = 2**15
 _NONE: SlotArray = np.empty(0, np.int64)
 
 
 class Mask:
     """What a filter allows of an index's rows, in whichever form is asked for: made once, and not to be written to.
 
-    Make it by ``of``, ``from_bits`` or ``from_slots``.
+    Make it by ``of``, ``from_bits``, ``from_slots`` or ``later``. One made by ``later`` asks about
+    rows one by one (``lookup``) until a form is asked for that takes all of them.
     """
 
-    __slots__ = ("_bits", "_packed", "_slots", "count", "rows")
+    __slots__ = ("_bits", "_count", "_lookup", "_packed", "_slots", "about", "rows")
 
-    def __init__(self, rows: int, count: int, *, bits: BoolArray | None = None, slots: SlotArray | None = None) -> None:
+    def __init__(
+        self,
+        rows: int,
+        count: int | None,
+        *,
+        bits: BoolArray | None = None,
+        packed: ByteArray | None = None,
+        slots: SlotArray | None = None,
+        lookup: Lookup | None = None,
+        about: int = 0,
+    ) -> None:
         self.rows = rows
         """How many rows the index has."""
-        self.count = count
-        """How many of them are allowed."""
+        self.about = about if count is None else count
+        """About how many of them are allowed."""
+        self._count = count
         self._bits = bits
+        self._packed = packed
         self._slots = slots
-        self._packed: ByteArray | None = None
+        self._lookup = lookup
 
     @classmethod
     def of(cls, allowed: Allowed, keys: KeyArray) -> Mask:
@@ -62,28 +80,52 @@ class Mask:
         """Of the allowed ones of ``rows`` rows, ascending, no repeats: int64 ``[count]``."""
         return cls(rows, slots.size, slots=slots)
 
+    @classmethod
+    def later(cls, lookup: Lookup, about: int) -> Mask:
+        """Of what says of each row whether it is allowed, about so many of them."""
+        return cls(lookup.places.size, None, lookup=lookup, about=about)
+
+    @property
+    def lookup(self) -> Lookup | None:
+        """What says of each row whether it is allowed; ``None`` where all were asked about."""
+        return self._lookup
+
+    @property
+    def count(self) -> int:
+        """How many rows are allowed."""
+        if self._count is None:
+            self.settle()
+        return self.about
+
+    def settle(self) -> None:
+        """Ask about all rows, if that was not done yet."""
+        lookup = self._lookup
+        if lookup is not None:
+            self._packed, self.about = kernels.look_up(lookup)
+            self._count = self.about
+            self._lookup = None
+
     @property
     def share(self) -> float:
         """How many of the rows are allowed, 0-1."""
         return self.count / self.rows if self.rows else 0.0
 
     @property
-    def sparse(self) -> bool:
-        """Whether only the slots of the allowed rows are there so far: other forms cost a pass over all rows."""
-        return self._bits is None
-
-    @property
     def bits(self) -> BoolArray:
         """For each row, whether it is allowed: bool ``[rows]``."""
         if self._bits is None:
-            bits = np.zeros(self.rows, np.bool_)
-            bits[self.slots] = True
-            self._bits = bits
+            if self._slots is not None:
+                bits = np.zeros(self.rows, np.bool_)
+                bits[self._slots] = True
+                self._bits = bits
+            else:
+                self._bits = np.unpackbits(self.packed, count=self.rows, bitorder="little").view(np.bool_)
         return self._bits
 
     @property
     def packed(self) -> ByteArray:
         """``bits``, eight to a byte, the first one lowest: uint8 ``[ceil(rows / 8)]``."""
+        self.settle()
         if self._packed is None:
             self._packed = np.packbits(self.bits, bitorder="little")
         return self._packed
@@ -91,23 +133,36 @@ class Mask:
     @property
     def slots(self) -> SlotArray:
         """The allowed rows, ascending: int64 ``[count]``."""
+        self.settle()
         if self._slots is None:
-            self._slots = np.flatnonzero(self.bits)
+            if self._packed is not None:
+                self._slots = kernels.slots_of(self._packed, self.rows, self.count)
+            else:
+                self._slots = np.flatnonzero(self.bits)
         return self._slots
 
     @property
     def nbytes(self) -> int:
         """What it takes in memory by now."""
-        return sum(form.nbytes for form in (self._bits, self._packed, self._slots) if form is not None)
+        forms = sum(form.nbytes for form in (self._bits, self._packed, self._slots) if form is not None)
+        return forms if self._lookup is None else forms + self._lookup.passing.nbytes
+
+    def among(self, alive: Mask) -> Mask:
+        """The rows that another mask of as many rows allows, too."""
+        if self._lookup is not None:
+            return Mask.later(replace(self._lookup, bits=alive.packed), self.about)
+        if self._bits is None and self.count < self.rows // _SPARSE:
+            return Mask.from_slots(self.slots[alive.bits[self.slots]], self.rows)
+        return Mask.from_bits(self.bits & alive.bits)
 
     def resized(self, rows: int) -> Mask:
         """The mask of the first ``rows`` rows; where there are more than before, these are not allowed."""
         if rows == self.rows:
             return self
-        if self._bits is None:
+        if self._bits is None and self.count < self.rows // _SPARSE:
             return Mask.from_slots(self.slots[: int(self.slots.searchsorted(rows))], rows)
         bits = np.zeros(rows, np.bool_)
-        bits[: self.rows] = self._bits[:rows]
+        bits[: self.rows] = self.bits[:rows]
         return Mask.from_bits(bits)
 
     def patched(self, slots: SlotArray, allowed: BoolArray) -> Mask:
@@ -115,16 +170,16 @@ class Mask:
 
         This very mask where nothing is new; otherwise it costs a copy of what there is.
         """
-        if self._bits is None:
+        if self._bits is None and self.count < self.rows // _SPARSE:
             present = np.isin(slots, self.slots)
             if np.array_equal(present, allowed):
                 return self
             rest = self.slots[~np.isin(self.slots, slots)]
             return Mask.from_slots(np.sort(np.concatenate([rest, slots[allowed]])), self.rows)
-        before = self._bits[slots]
+        before = self.bits[slots]
         if np.array_equal(before, allowed):
             return self
-        bits = self._bits.copy()
+        bits = self.bits.copy()
         bits[slots] = allowed
         count = self.count - int(np.count_nonzero(before)) + int(np.count_nonzero(allowed))
         return Mask(self.rows, count, bits=bits)
@@ -136,19 +191,20 @@ _State: TypeAlias = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Remembered:
-    """A mask, and the state that it is right for."""
+    """A mask, the state that it is right for, and what it took when it was made."""
 
     mask: Mask
     state: _State
+    nbytes: int
 
 
 @dataclass(slots=True, eq=False)
-class _Places:
-    """Where the key of each row stands in what filters are asked about, at a state: int32 ``[n]``."""
+class _Known:
+    """Where the key of each row stands in what filters are asked about, at a state."""
 
     layout: int
     state: _State
-    places: PlaceArray
+    places: Places
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,9 +220,12 @@ class _Changes:
 
     def mask(self, allowed: Allowed) -> BoolArray:
         """Which of them are allowed: bool ``[n]``."""
-        bits = allowed.mask(self.keys) if self.places is None else allowed.mask_at(self.places)
-        check_mask(bits, self.keys.size)
-        return bits
+        if self.places is None:
+            bits = allowed.mask(self.keys)
+            check_mask(bits, self.keys.size)
+            return bits
+        passing = allowed.passing()
+        return passing[self.places] & (self.places >= 0) if passing.size else np.zeros(self.places.size, np.bool_)
 
 
 class MaskCache:
@@ -181,13 +240,18 @@ class MaskCache:
     Args:
         remembered: How many masks at most.
         remembered_bytes: How much memory they may take; the last one is kept whatever its size.
+        later: Whether whoever asks knows what to do with ``Mask.lookup``.
     """
 
-    def __init__(self, remembered: int = _REMEMBERED, remembered_bytes: int = _REMEMBERED_BYTES) -> None:
+    def __init__(
+        self, remembered: int = _REMEMBERED, remembered_bytes: int = _REMEMBERED_BYTES, *, later: bool = False
+    ) -> None:
+        self._later = later
         self._remembered = remembered
         self._remembered_bytes = remembered_bytes
         self._masks: OrderedDict[str, _Remembered] = OrderedDict()
-        self._places: _Places | None = None
+        self._taken = 0
+        self._places: _Known | None = None
         self._changes: _Changes | None = None
         self._moves = ChangeLog()
         self._lock = Lock()
@@ -210,9 +274,7 @@ class MaskCache:
         if mask is None:
             mask = self._new(allowed, keys, find)
         with self._lock:
-            self._masks[token] = _Remembered(mask, state)
-            self._masks.move_to_end(token)
-            self._forget()
+            self._keep(token, _Remembered(mask, state, mask.nbytes))
         return mask
 
     def moved(self, slots: SlotArray) -> None:
@@ -226,31 +288,45 @@ class MaskCache:
         """Forget everything: all rows may be others."""
         with self._lock:
             self._masks.clear()
+            self._taken = 0
             self._places = self._changes = None
 
     def _state(self, allowed: Allowed) -> _State:
         """What answers belong to."""
         return allowed.version, self._moves.version
 
-    def _forget(self) -> None:
-        """Let go of what was not asked for the longest, where there is too much."""
-        taken = sum(one.mask.nbytes for one in self._masks.values())
-        while len(self._masks) > 1 and (len(self._masks) > self._remembered or taken > self._remembered_bytes):
+    def _keep(self, token: str, one: _Remembered) -> None:
+        """Remember one, and let go of what was not asked for the longest, where there is too much."""
+        known = self._masks.pop(token, None)
+        self._masks[token] = one
+        self._taken += one.nbytes - (0 if known is None else known.nbytes)
+        while len(self._masks) > 1 and (len(self._masks) > self._remembered or self._taken > self._remembered_bytes):
             _, gone = self._masks.popitem(last=False)
-            taken -= gone.mask.nbytes
+            self._taken -= gone.nbytes
 
     def _new(self, allowed: Allowed, keys: KeyArray, find: Find) -> Mask:
         """The mask of a filter that is not remembered."""
-        few = allowed.few(keys.size // _SPARSE)
-        if few is not None:
-            slots = find(few)
-            return Mask.from_slots(np.sort(slots[slots >= 0]), keys.size)
         layout = allowed.layout
-        if layout is None:
+        if layout is None or not keys.size:
             return Mask.of(allowed, keys)
-        return Mask.from_bits(allowed.mask_at(self._places_of(allowed, layout, keys, find)))
+        few = allowed.few(keys.size // _SPARSE)
+        places = self._places_of(allowed, layout, keys, find)
+        if few is not None:
+            slots, bits, count = places.at(few)
+            return Mask(keys.size, count, packed=bits, slots=slots)
+        passing = allowed.passing()
+        if places.top > passing.size:
+            check_mask(passing, places.top)
+        if not passing.size:
+            return Mask.from_slots(_NONE, keys.size)
+        lookup = Lookup.of(places.array, passing)
+        share = places.share(passing) if self._later and keys.size >= _LATER_FROM else 0.0
+        mask = Mask.later(lookup, round(share * keys.size))
+        if not share:
+            mask.settle()
+        return mask
 
-    def _places_of(self, allowed: Allowed, layout: int, keys: KeyArray, find: Find) -> PlaceArray:
+    def _places_of(self, allowed: Allowed, layout: int, keys: KeyArray, find: Find) -> Places:
         """Where the keys of all rows stand. Put right in place: nobody reads them for an earlier version any more."""
         with self._lock:
             known, state = self._places, self._state(allowed)
@@ -258,18 +334,16 @@ class MaskCache:
             if known is not None and known.layout == layout:
                 changes = self._changed(allowed, known.state, keys, find)
             if known is None or changes is None or changes.places is None:
-                known = self._places = _Places(layout, state, allowed.places(keys))
-            else:
-                if known.places.size != keys.size:
-                    known.places = np.resize(known.places, keys.size)  # what is new at the end is among the changes
-                known.places[changes.slots] = changes.places
+                known = self._places = _Known(layout, state, Places(allowed.places(keys)))
+            elif changes.slots.size or known.places.array.size != keys.size:
+                known.places.put(keys.size, changes.slots, changes.places)
             known.state = state
             return known.places
 
     def _updated(self, known: _Remembered, allowed: Allowed, keys: KeyArray, find: Find) -> Mask | None:
         """A remembered mask as it is by now; ``None`` where it is not known what changed."""
         changes = self._changed(allowed, known.state, keys, find)
-        if changes is None:
+        if changes is None or known.mask.lookup is not None:  # that was of the places as they were
             return None
         mask = known.mask.resized(keys.size)
         return mask.patched(changes.slots, changes.mask(allowed)) if changes.slots.size else mask

@@ -42,7 +42,12 @@ class AllowedKeys:
 
     def mask(self, keys: KeyArray) -> BoolArray:
         """For each of ``keys``, whether its item passes; keys that stand for nothing do not."""
-        return self.mask_at(self.places(keys))
+        passing, places = self.passing(), self.places(keys)
+        if not passing.size:
+            return np.zeros(places.size, np.bool_)
+        allowed = passing[places]  # -1 reads the last item's answer
+        allowed &= places >= 0
+        return allowed
 
     def places(self, keys: KeyArray) -> PlaceArray:
         """The ordinal of the item of each of ``keys``, -1 where a key stands for nothing: int32 ``[n]``."""
@@ -52,30 +57,18 @@ class AllowedKeys:
         places[known] = self.items.ordinals(views[known])
         return places
 
-    def mask_at(self, places: PlaceArray) -> BoolArray:
-        """For each of ``places``, whether the item there passes: bool ``[n]``."""
-        passing = self.items.columns.mask(self.wanted)
-        if not passing.size:
-            return np.zeros(places.size, np.bool_)
-        allowed = passing[places]  # -1 reads the last item's answer
-        allowed &= places >= 0
-        return allowed
+    def passing(self) -> BoolArray:
+        """For each ordinal, whether its item passes, or did as long as it lived: bool ``[ordinals]``."""
+        return self.items.columns.mask(self.wanted)
 
-    def few(self, limit: int) -> KeyArray | None:
-        """All keys of the items that pass, in no order, where these are found without a look at every item."""
+    def few(self, limit: int) -> PlaceArray | None:
+        """The ordinals of the items that pass, ascending, where these are found without a look at every item."""
         items = self.items
         if items.columns.estimate(self.wanted) > _DEAD_OR_OTHER * limit:
             return None
         passing = items.columns.matching(self.wanted)
-        ordinals = passing[items.alive[passing]]
-        keys = items.keys_of_all(ordinals)
-        if keys.size > limit:
-            return None
-        # Where two items claim a key, it stands for one of them, and that one need not pass.
-        places = self.places(keys)
-        standing: BoolArray = ordinals[np.minimum(np.searchsorted(ordinals, places), ordinals.size - 1)] == places
-        known: KeyArray = keys[standing]
-        return known
+        ordinals: PlaceArray = passing[items.alive[passing]]
+        return None if ordinals.size > limit else ordinals
 
     def changed(self, since: int) -> KeyArray | None:
         """The keys of the items that changed since the version ``since``; ``None`` where that was too long ago."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -53,11 +54,15 @@ def test_where_nothing_reaches_the_target_the_best_is_taken_and_reported() -> No
     assert all(effort.recall < TARGET_RECALL and effort.recall == 0.0 for effort in needs(9, 0))
 
 
-def test_depths_in_between_take_the_next_and_deeper_ones_in_proportion() -> None:
-    """Never less effort than was measured, never more lists than there are."""
+def test_depths_in_between_take_what_is_in_between_and_deeper_ones_in_proportion() -> None:
+    """Never less effort than was measured for less, never more lists than there are."""
     efforts = (Effort(10, 2, 40, 1.0), Effort(100, 6, 300, 0.99))
     assert effort_for(efforts, 3, lists=8) == efforts[0]
-    assert effort_for(efforts, 11, lists=8) == efforts[1]
+    assert effort_for(efforts, 100, lists=8) == efforts[1]
+    assert effort_for(efforts, 10.5, lists=8) == Effort(11, 3, 42, 0.99)
+    assert effort_for(efforts, 31.6227766, lists=8) == Effort(32, 4, 110, 0.99)
+    steps = [effort_for(efforts, depth, lists=8) for depth in range(10, 101)]
+    assert all(b.probes >= a.probes and b.candidates >= a.candidates for a, b in pairwise(steps))
     assert effort_for(efforts, 200, lists=8) == Effort(200, 8, 601, 0.99)
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nitari.errors import UsageError
+from nitari.index import masks as masks_module
 from nitari.index.base import PlaceArray
 from nitari.index.masks import Mask, MaskCache, SlotArray
 from nitari.index.rows import RowStore
@@ -15,6 +16,7 @@ from nitari.types import BoolArray, KeyArray
 from support.vectors import KeyFilter
 
 KEYS = np.array([4, 0, 3, 1, 2], np.int64)
+PLACES = 100
 
 
 def find(keys: KeyArray) -> SlotArray:
@@ -37,13 +39,13 @@ class Tabled(KeyFilter):
         self.placed += keys.size
         return keys.astype(np.int32)
 
-    def mask_at(self, places: PlaceArray) -> BoolArray:
+    def passing(self) -> BoolArray:
         """Which of them are allowed."""
-        return np.isin(places, self._keys)
+        return np.isin(np.arange(PLACES), self._keys)
 
-    def few(self, limit: int) -> KeyArray | None:
+    def few(self, limit: int) -> PlaceArray | None:
         """All of them, if that is wanted."""
-        return self._keys if self.listed else None
+        return np.sort(self._keys).astype(np.int32) if self.listed else None
 
 
 def test_the_least_recently_used_mask_is_forgotten() -> None:
@@ -180,7 +182,30 @@ def test_a_filter_that_lists_its_keys() -> None:
     assert cache.get(one, KEYS, find).slots.tolist() == [0, 3]
     one.change([2, 4])
     assert cache.get(one, KEYS, find).slots.tolist() == [3, 4]
-    assert one.placed == 2
+    assert one.placed == 7
+
+
+def test_a_mask_that_asks_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says about how many are allowed, and which ones as soon as that is asked; an edit makes another one."""
+    monkeypatch.setattr(masks_module, "_LATER_FROM", 2)
+    cache, keys = MaskCache(later=True), np.arange(4000, dtype=np.int64) % PLACES + 0
+    one, rare = Tabled(list(range(0, 100, 3)), name="many"), Tabled([], name="none")
+    mask = cache.get(one, keys, lambda asked: asked)
+    assert mask.lookup is not None
+    assert mask.about == pytest.approx(1360, rel=0.2)
+    alive = np.arange(4000) % 2 == 0
+    fewer = mask.among(Mask.from_bits(alive))
+    assert fewer.lookup is not None
+    assert fewer.bits.tolist() == (one.mask(keys) & alive).tolist()
+    assert cache.get(one, keys, lambda asked: asked) is mask
+    one.change([0, 1])
+    rare.change([])
+    again = cache.get(one, keys, lambda asked: asked)
+    assert again.lookup is not None, "nothing was asked of the first one, so there is nothing to put right"
+    assert again is not mask
+    assert (again.count, again.about, again.lookup) == (1360, 1360, None)
+    assert again.slots.tolist() == np.flatnonzero(one.mask(keys)).tolist()
+    assert cache.get(rare, keys, lambda asked: asked).lookup is None, "so few that a sample says nothing"
 
 
 def test_masks_of_the_wrong_length_are_refused() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitari.index.kernels import portable
-from nitari.types import FloatArray
+from nitari.types import BoolArray, FloatArray
 
 if TYPE_CHECKING:
     from nitari.index.kernels import portable as active
@@ -29,6 +29,7 @@ NATIVE = active is not portable
 Rows: TypeAlias = NDArray[np.float16] | NDArray[np.float32]
 Slots: TypeAlias = NDArray[np.int64]
 Bits: TypeAlias = NDArray[np.uint8]
+Places: TypeAlias = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +47,8 @@ class Lists:
         codes: uint8 ``[ceil(count / 32), parts, 16]``, for each block of 32 rows and each part 16 bytes, of which byte
             ``i`` holds the code of row ``i`` (low nibble) and of row ``i + 16``; parts are padded to a multiple of 4.
         rows: fp16 ``[count, dim]``, unit rows.
+        at: int32 ``[count]``: which of ``rows``, of which there may be more, each one is, ascending; ``None`` where
+            they are all, in order.
 
     ``handle`` is the compiled kernels' view of them.
     """
@@ -56,6 +59,7 @@ class Lists:
     codebooks: FloatArray
     codes: Bits
     rows: NDArray[np.float16]
+    at: Places | None = None
     handle: Any = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
@@ -65,6 +69,35 @@ class Lists:
     def lists(self) -> int:
         """How many lists there are."""
         return int(self.offsets.size) - 1
+
+    @property
+    def count(self) -> int:
+        """How many rows there are in them."""
+        return len(self.rows) if self.at is None else self.at.size
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lookup:
+    """Which rows may be answered, by the item that each belongs to: to be asked about some rows, and not about all.
+
+    Make it by ``of``.
+
+    Args:
+        places: int32 ``[n]``: where the item of each row stands, -1 for nowhere.
+        passing: uint8, a bit a place, little-endian, whole words of 64: whether the item there passes.
+        bits: As for ``nearest``: which rows may be answered at all; ``None`` for all.
+    """
+
+    places: Places
+    passing: Bits
+    bits: Bits | None = None
+
+    @classmethod
+    def of(cls, places: Places, passing: BoolArray) -> Lookup:
+        """By ``passing`` (bool ``[m]``), which has all ``places``: that is not looked at again."""
+        words = np.zeros(passing.size // 64 + 1, np.uint64).view(np.uint8)
+        words[: (passing.size + 7) // 8] = np.packbits(passing, bitorder="little")
+        return cls(places, words)
 
 
 def dots(rows: Rows, vector: FloatArray, slots: Slots | None = None) -> FloatArray:
@@ -105,7 +138,16 @@ def nearest(
 
 
 def search_lists(
-    lists: Lists, vector: FloatArray, k: int, *, probes: int, candidates: int, bits: Bits | None = None
+    lists: Lists,
+    vector: FloatArray,
+    k: int,
+    *,
+    probes: int,
+    candidates: int,
+    bits: Bits | None = None,
+    lookup: Lookup | None = None,
+    skipped: int = 0,
+    seeds: Slots | None = None,
 ) -> tuple[Slots, FloatArray, int, int, int, int]:
     """About the ``k`` nearest rows: of the ``probes`` nearest lists the best ``candidates`` by code, truly compared.
 
@@ -114,12 +156,66 @@ def search_lists(
     residuals are ranked by inner product (Jegou, Douze and Schmid, "Product quantization for nearest neighbor search",
     PAMI 2011), so that one table a query serves all lists.
 
+    Args:
+        lists: Where.
+        vector: float32 ``[dim]``, a unit vector.
+        k: At least 1.
+        probes: Lists, nearest first.
+        candidates: Rows that are truly compared, at least ``k``.
+        bits: As for ``nearest``.
+        lookup: In place of ``bits``; only rows of the lists that are looked into are looked up.
+        skipped: So many of the nearest lists are not looked into any more.
+        seeds: int64 ``[s]``, at most ``candidates``: what was found in those; compared again.
+
     Returns:
         Slots (int64) and true distances (float32), nearest first; how many rows were truly compared; how many rows the
         lists hold that were looked into; how many of those were allowed; and how many of the 64 nearest that were found
-        are from the farther half of those lists.
+        are from the farther half of all ``probes`` lists.
     """
-    return active.search_lists(lists, vector, k, probes, candidates, bits)
+    if seeds is not None and seeds.size > candidates:
+        raise ValueError(f"{seeds.size} rows were found before, expected at most {candidates}")
+    return active.search_lists(lists, vector, k, probes, candidates, bits, lookup, skipped, seeds)
+
+
+def pick(codes: Bits, slots: Slots) -> Bits:
+    """The codes of some rows (int64 ``[m]``, by slot), laid out as ``Lists.codes`` are: uint8 ``[., parts, 16]``."""
+    return active.pick(codes, slots)
+
+
+def look_up(lookup: Lookup) -> tuple[Bits, int]:
+    """Which rows may be answered: uint8 ``[ceil(n / 8)]``, little-endian; and how many these are."""
+    return active.look_up(lookup)
+
+
+def invert(places: Places, top: int) -> tuple[Places, Places]:
+    """The slots at each place: int32 ``starts`` ``[top + 1]``, and int32 ``slots``, ascending at each place.
+
+    Args:
+        places: int32 ``[n]``: of each slot, less than ``top``; -1 for none.
+        top: How many places there are.
+    """
+    return active.invert(places, top)
+
+
+def mark(starts: Places, slots: Places, places: Places, bits: Bits) -> None:
+    """Set the bits of the slots at some places (int32 ``[m]``, from 0 to below ``top``), see ``invert``."""
+    active.mark(starts, slots, places, bits)
+
+
+def slots_at(starts: Places, slots: Places, places: Places) -> Slots:
+    """The slots at some places, one place behind the other: int64 ``[n]``. As for ``mark``."""
+    return active.slots_at(starts, slots, places)
+
+
+def slots_of(bits: Bits, count: int, most: int) -> Slots:
+    """The slots whose bits are set, ascending: int64.
+
+    Args:
+        bits: uint8 ``[ceil(count / 8)]``, little-endian; bits beyond ``count`` are 0.
+        count: Slots that there are.
+        most: At most how many bits are set.
+    """
+    return active.slots_of(bits, count, most)
 
 
 def encode(residuals: FloatArray, codebooks: FloatArray) -> Bits:

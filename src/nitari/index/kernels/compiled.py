@@ -9,7 +9,7 @@ import numpy as np
 from nitari.index.kernels._compiled import ffi, lib
 
 if TYPE_CHECKING:
-    from nitari.index.kernels import Bits, Lists, Rows, Slots
+    from nitari.index.kernels import Bits, Lists, Lookup, Places, Rows, Slots
     from nitari.types import FloatArray
 
 LEVELS = {0: "plain C", 1: "AVX2", 2: "AVX-512", 3: "NEON"}
@@ -70,24 +70,85 @@ def nearest(
 
 
 def search_lists(
-    lists: Lists, vector: FloatArray, k: int, probes: int, candidates: int, bits: Bits | None = None
+    lists: Lists,
+    vector: FloatArray,
+    k: int,
+    probes: int,
+    candidates: int,
+    bits: Bits | None = None,
+    lookup: Lookup | None = None,
+    skipped: int = 0,
+    seeds: Slots | None = None,
 ) -> tuple[Slots, FloatArray, int, int, int, int]:
     """See ``nitari.index.kernels.search_lists``."""
     found, far = np.empty(k, np.int64), np.empty(k, np.float32)
     counts = ffi.new("int64_t[4]")
+    if lookup is not None and lookup.places.size != lists.count:
+        raise ValueError(f"a lookup of {lookup.places.size} rows, expected {lists.count}")
     number = lib.nitari_ivf_search(
         lists.handle,
         _floats(vector),
         k,
         probes,
         candidates,
-        _bits(bits, len(lists.rows)),
+        _bits(bits if lookup is None else lookup.bits, lists.count),
+        ffi.NULL if lookup is None else _places(lookup.places),
+        ffi.NULL if lookup is None else _bytes(lookup.passing),
+        skipped if seeds is not None else 0,
+        _slots(seeds),
+        0 if seeds is None else seeds.size,
         _slots(found),
         _floats(far),
         counts,
     )
     _check(number)
     return found[:number], far[:number], counts[0], counts[1], counts[2], counts[3]
+
+
+def pick(codes: Bits, slots: Slots) -> Bits:
+    """See ``nitari.index.kernels.pick``."""
+    out = np.zeros(((slots.size + 31) // 32, *codes.shape[1:]), np.uint8)
+    if slots.size and not 0 <= slots.min() <= slots.max() < 32 * len(codes):
+        raise ValueError(f"rows {slots.min()} to {slots.max()} of {32 * len(codes)}")
+    lib.nitari_pick(_bytes(codes), codes.shape[1], _slots(slots), slots.size, _bytes(out))
+    return out
+
+
+def look_up(lookup: Lookup) -> tuple[Bits, int]:
+    """See ``nitari.index.kernels.look_up``."""
+    count = lookup.places.size
+    bits = np.empty((count + 7) // 8, np.uint8)
+    passing, alive = _bytes(lookup.passing), _bits(lookup.bits, count)
+    return bits, lib.nitari_look_up(_places(lookup.places), count, passing, alive, _bytes(bits))
+
+
+def invert(places: Places, top: int) -> tuple[Places, Places]:
+    """See ``nitari.index.kernels.invert``."""
+    starts, slots = np.empty(top + 1, np.int32), np.empty(places.size, np.int32)
+    lib.nitari_invert(_places(places), places.size, top, _places(starts), _places(slots))
+    return starts, slots[: starts[-1]]
+
+
+def mark(starts: Places, slots: Places, places: Places, bits: Bits) -> None:
+    """See ``nitari.index.kernels.mark``."""
+    lib.nitari_mark(_places(starts), _places(slots), _places(places), places.size, _bytes(bits))
+
+
+def slots_at(starts: Places, slots: Places, places: Places) -> Slots:
+    """See ``nitari.index.kernels.slots_at``."""
+    room = places.size + 64
+    while True:
+        found = np.empty(room, np.int64)
+        count = lib.nitari_slots_at(_places(starts), _places(slots), _places(places), places.size, room, _slots(found))
+        if count <= room:
+            return found[:count]
+        room = count
+
+
+def slots_of(bits: Bits, count: int, most: int) -> Slots:
+    """See ``nitari.index.kernels.slots_of``."""
+    slots = np.empty(most, np.int64)
+    return slots[: lib.nitari_slots_of(_bits(bits, count), count, _slots(slots))]
 
 
 def encode(residuals: FloatArray, codebooks: FloatArray) -> Bits:
@@ -100,7 +161,7 @@ def encode(residuals: FloatArray, codebooks: FloatArray) -> Bits:
         residuals.shape[1],
         width,
         _floats(codebooks),
-        _pointer("uint8_t *", out, np.uint8),
+        _bytes(out),
     )
     return out
 
@@ -110,7 +171,7 @@ def handle_of(lists: Lists) -> Any:
     return ffi.new(
         "nitari_ivf *",
         {
-            "count": len(lists.rows),
+            "count": lists.count,
             "dim": lists.rows.shape[1],
             "reduced": lists.rotation.shape[0],
             "lists": lists.lists,
@@ -120,8 +181,9 @@ def handle_of(lists: Lists) -> Any:
             "centroids": _floats(lists.centroids),
             "offsets": _slots(lists.offsets),
             "codebooks": _floats(lists.codebooks),
-            "codes": _pointer("uint8_t *", lists.codes, np.uint8),
+            "codes": _bytes(lists.codes),
             "rows": _rows(lists.rows),
+            "at": ffi.NULL if lists.at is None else _places(lists.at),
         },
     )
 
@@ -131,21 +193,31 @@ def _check(number: int) -> None:
         raise MemoryError("no memory for a query")
 
 
-def _pointer(kind: str, array: np.ndarray[Any, Any], dtype: type) -> Any:
+def _pointer(kind: str, array: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> Any:
     """Where an array's numbers lie; C reads them as they are, so a wrong type or stride must not pass."""
     if array.dtype != dtype or not array.flags.c_contiguous:
-        raise ValueError(
-            f"an array is {array.dtype} with strides {array.strides}, expected contiguous {dtype.__name__}"
-        )
-    return ffi.cast(kind, array.ctypes.data)
+        raise ValueError(f"an array is {array.dtype} with strides {array.strides}, expected contiguous {dtype}")
+    return ffi.from_buffer(kind, array)
+
+
+_FLOAT32, _FLOAT16, _INT64, _INT32 = (np.dtype(kind) for kind in (np.float32, np.float16, np.int64, np.int32))
+_UINT8 = np.dtype(np.uint8)
 
 
 def _floats(array: FloatArray) -> Any:
-    return _pointer("float *", array, np.float32)
+    return _pointer("float[]", array, _FLOAT32)
 
 
 def _slots(array: Slots | None) -> Any:
-    return ffi.NULL if array is None else _pointer("int64_t *", array, np.int64)
+    return ffi.NULL if array is None else _pointer("int64_t[]", array, _INT64)
+
+
+def _places(array: Places) -> Any:
+    return _pointer("int32_t[]", array, _INT32)
+
+
+def _bytes(array: Bits) -> Any:
+    return _pointer("uint8_t[]", array, _UINT8)
 
 
 def _bits(array: Bits | None, count: int) -> Any:
@@ -153,10 +225,10 @@ def _bits(array: Bits | None, count: int) -> Any:
         return ffi.NULL
     if array.size < (count + 7) // 8:
         raise ValueError(f"a bitmap has {array.size} bytes, expected {(count + 7) // 8} for {count} rows")
-    return _pointer("uint8_t *", array, np.uint8)
+    return _bytes(array)
 
 
 def _rows(rows: Rows) -> Any:
     if rows.dtype == np.float16:
-        return _pointer("uint16_t *", rows, np.float16)
-    return _pointer("float *", rows, np.float32)
+        return _pointer("uint16_t[]", rows, _FLOAT16)
+    return _pointer("float[]", rows, _FLOAT32)

@@ -9,8 +9,8 @@ import numpy as np
 from nitari.index.ranking import true_distances
 
 if TYPE_CHECKING:
-    from nitari.index.kernels import Bits, Lists, Rows, Slots
-    from nitari.types import FloatArray
+    from nitari.index.kernels import Bits, Lists, Lookup, Places, Rows, Slots
+    from nitari.types import BoolArray, FloatArray
 
 # Rows widened at a time: what is worked on stays in the processor's cache.
 _NUMBERS_AT_ONCE = 2**18
@@ -63,28 +63,85 @@ def nearest(
 
 
 def search_lists(
-    lists: Lists, vector: FloatArray, k: int, probes: int, candidates: int, bits: Bits | None = None
+    lists: Lists,
+    vector: FloatArray,
+    k: int,
+    probes: int,
+    candidates: int,
+    bits: Bits | None = None,
+    lookup: Lookup | None = None,
+    skipped: int = 0,
+    seeds: Slots | None = None,
 ) -> tuple[Slots, FloatArray, int, int, int, int]:
     """See ``nitari.index.kernels.search_lists``; the tables are of float32, so candidates may differ at the margin."""
     rotated = np.vecdot(lists.rotation, vector)
     biases = np.einsum("grc,r->gc", lists.centroids, rotated).ravel()[: lists.lists]
-    chosen = np.argsort(-biases, kind="stable")[:probes]
-    slots = np.concatenate([np.arange(*lists.offsets[one : one + 2]) for one in chosen.tolist()])
+    all_chosen = np.argsort(-biases, kind="stable")[:probes]
+    chosen = all_chosen if seeds is None else all_chosen[skipped:]
+    ranges = [np.arange(*lists.offsets[one : one + 2]) for one in chosen.tolist()]
+    slots = np.concatenate([np.empty(0, np.int64), *ranges])
     scores = np.repeat(biases[chosen], np.diff(lists.offsets)[chosen])
     looked = int(slots.size)
-    if bits is not None:
-        allowed = _unpacked(bits, len(lists.rows))[slots]
-        slots, scores = slots[allowed], scores[allowed]
+    allowed = _allowed(lists.count, bits, lookup)
+    if allowed is not None:
+        here = allowed[slots]
+        slots, scores = slots[here], scores[here]
     seen = int(slots.size)
     parts, width, _ = lists.codebooks.shape
     tables = np.einsum("pw,pwc->pc", rotated.reshape(parts, width), lists.codebooks)
     scores = scores + np.take_along_axis(tables, _codes_of(lists, slots).T, axis=1).sum(axis=0)
     if candidates < slots.size:
         slots = slots[np.argpartition(-scores, candidates - 1)[:candidates]]
-    found, far = _refined(lists.rows, vector, k, slots)
+    compared = int(slots.size)
+    if seeds is not None:
+        slots = np.concatenate([slots, seeds])
+    found, far = _refined(lists.rows, vector, k, slots, lists.at)
     ours = np.searchsorted(lists.offsets, found[:64], "right") - 1
-    late = int(np.isin(ours, chosen[chosen.size // 2 :]).sum()) if chosen.size > 1 else 0
-    return found, far, int(slots.size), looked, seen, late
+    late = int(np.isin(ours, all_chosen[all_chosen.size // 2 :]).sum()) if all_chosen.size > 1 else 0
+    return found, far, compared, looked, seen, late
+
+
+def pick(codes: Bits, slots: Slots) -> Bits:
+    """See ``nitari.index.kernels.pick``."""
+    blocks = -(-slots.size // _BLOCK)
+    row = slots % _BLOCK
+    both = codes[slots // _BLOCK, :, row % 16]
+    own = np.zeros((blocks * _BLOCK, codes.shape[1]), np.uint8)
+    own[: slots.size] = np.where((row < 16)[:, np.newaxis], both & 15, both >> 4)
+    halves = own.reshape(blocks, 2, 16, -1)
+    return np.ascontiguousarray((halves[:, 0] | halves[:, 1] << 4).transpose(0, 2, 1))
+
+
+def look_up(lookup: Lookup) -> tuple[Bits, int]:
+    """See ``nitari.index.kernels.look_up``."""
+    allowed = _looked_up(lookup)
+    return np.packbits(allowed, bitorder="little"), int(np.count_nonzero(allowed))
+
+
+def invert(places: Places, top: int) -> tuple[Places, Places]:
+    """See ``nitari.index.kernels.invert``."""
+    slots = np.argsort(places, kind="stable").astype(np.int32)[int(np.count_nonzero(places < 0)) :]
+    counts = np.bincount(places[slots], minlength=top)
+    return np.concatenate([np.zeros(1, np.int32), np.cumsum(counts, dtype=np.int32)]), slots
+
+
+def mark(starts: Places, slots: Places, places: Places, bits: Bits) -> None:
+    """See ``nitari.index.kernels.mark``."""
+    there = slots_at(starts, slots, places)
+    np.bitwise_or.at(bits, there >> 3, (1 << (there & 7)).astype(np.uint8))
+
+
+def slots_at(starts: Places, slots: Places, places: Places) -> Slots:
+    """See ``nitari.index.kernels.slots_at``."""
+    lengths = (starts[places + 1] - starts[places]).astype(np.int64)
+    at = np.repeat(starts[places] - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
+    there: Slots = slots[at].astype(np.int64)
+    return there
+
+
+def slots_of(bits: Bits, count: int, most: int) -> Slots:
+    """See ``nitari.index.kernels.slots_of``."""
+    return np.flatnonzero(_unpacked(bits, count))[:most]
 
 
 def encode(residuals: FloatArray, codebooks: FloatArray) -> Bits:
@@ -105,11 +162,26 @@ def _codes_of(lists: Lists, slots: Slots) -> Slots:
     return np.where((row < 16)[:, np.newaxis], both & 15, both >> 4).astype(np.int64)
 
 
-def _refined(rows: Rows, vector: FloatArray, k: int, slots: Slots) -> tuple[Slots, FloatArray]:
-    """The ``k`` truly nearest of ``slots``, ties by smaller slot."""
-    far = distances(rows, vector, slots)
+def _refined(
+    rows: Rows, vector: FloatArray, k: int, slots: Slots, at: Places | None = None
+) -> tuple[Slots, FloatArray]:
+    """The ``k`` truly nearest of ``slots``, whose rows stand ``at`` others perhaps; ties by smaller slot."""
+    far = distances(rows, vector, slots if at is None else at[slots].astype(np.int64))
     order = np.lexsort((slots, far))[:k]
     return slots[order], far[order]
+
+
+def _allowed(count: int, bits: Bits | None, lookup: Lookup | None) -> BoolArray | None:
+    """Which rows may be answered; ``None`` for all."""
+    both = [] if bits is None else [_unpacked(bits, count)]
+    both += [] if lookup is None else [_looked_up(lookup)]
+    return np.logical_and.reduce(both) if both else None
+
+
+def _looked_up(lookup: Lookup) -> BoolArray:
+    passing = np.unpackbits(lookup.passing, bitorder="little").view(np.bool_)
+    allowed = passing[lookup.places] & (lookup.places >= 0)  # -1 reads the last bit
+    return allowed if lookup.bits is None else allowed & _unpacked(lookup.bits, allowed.size)
 
 
 def _unpacked(bits: Bits, count: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -19,6 +19,11 @@ from nitari.types import FloatArray
 _FIRST_WITHIN = 64
 # Where rows tie with the last that is wanted, how far to follow them so as to answer the smaller keys.
 _MOST_TIES = 4096
+# Where fewer than so many times what is wanted are allowed, it is to be known how many.
+_SURELY = 16
+# A row, to ask of all of them whether they are allowed.
+_LISTING_NS = 0.5
+_PLANS = 4096
 _NO_SLOTS: SlotArray = np.empty(0, np.int64)
 _NO_DISTANCES: FloatArray = np.empty(0, np.float32)
 
@@ -52,23 +57,51 @@ class Body:
         engine: Over those rows; ``None`` for none.
         mask: Which of them may be answered; ``None`` for all.
         costs: Of this machine.
+        at: int64 ``[m]``, ascending: where its rows stand among ``rows``, of which there are more then; ``None`` for
+            all, in order. Slots are numbers of its rows.
+        plans: Of bodies of the same rows, engine and costs: they share what was planned.
     """
 
-    def __init__(self, rows: HalfArray, *, engine: Engine | None, mask: Mask | None, costs: Costs) -> None:
+    def __init__(
+        self,
+        rows: HalfArray,
+        *,
+        engine: Engine | None,
+        mask: Mask | None,
+        costs: Costs,
+        at: SlotArray | None = None,
+        plans: dict[tuple[int, int, bool], Plan] | None = None,
+    ) -> None:
         self.rows = rows
         self.mask = mask
         self.engine = engine
-        self.allowed = len(rows) if mask is None else mask.count
+        self.count = len(rows) if at is None else at.size
+        self.allowed = self.count if mask is None else mask.about
+        self._at = at
         self._costs = costs
-        self._plans: dict[int, Plan] = {}
+        self._plans = {} if plans is None else plans
 
     def plan(self, k: int) -> Plan:
         """What to do for the ``k`` nearest; see ``choose``. Remembered."""
-        plan = self._plans.get(k)
+        mask = self.mask
+        later = mask is not None and mask.lookup is not None
+        if mask is not None and later and _SURELY * k > self.allowed:
+            self.allowed, later = mask.count, False
+        plan = self._plans.get((self.allowed, k, later))
         if plan is None:
-            rows, dim = self.rows.shape
-            plan = choose(rows=rows, allowed=self.allowed, k=k, dim=dim, costs=self._costs, engine=self.engine)
-            self._plans[k] = plan
+            plan = choose(
+                rows=self.count,
+                allowed=self.allowed,
+                k=k,
+                dim=self.rows.shape[1],
+                costs=self._costs,
+                engine=self.engine,
+                scattered=self._at is not None,
+                listing_ns=_LISTING_NS * self.count if later else 0.0,
+            )
+            if len(self._plans) >= _PLANS:
+                self._plans.clear()
+            self._plans[self.allowed, k, later] = plan
         return plan
 
     def nearest(self, vector: FloatArray, k: int, max_distance: float | None) -> Found:
@@ -88,12 +121,17 @@ class Body:
 
     def exactly(self, plan: Plan, vector: FloatArray, k: int) -> Found:
         """The same, by comparing every row that may be answered."""
-        if not self.allowed:
+        if not self.allowed:  # it is known: a mask that only says about how many says of many
             return Found(_NO_SLOTS, _NO_DISTANCES, plan, "empty", 0, 0)
         how, mask = plan.how, self.mask
         if how not in ("scan", "gather"):  # planned otherwise: the cheaper of the two
             how = next(offer for offer, _ in plan.offers if offer in ("scan", "gather"))
-        if mask is None:
+        if self._at is not None:
+            there, distances = nearest_rows(
+                self.rows, vector, k, slots=self._at if mask is None else self._at[mask.slots]
+            )
+            slots = np.searchsorted(self._at, there)
+        elif mask is None:
             slots, distances = nearest_rows(self.rows, vector, k)
         elif how == "scan":
             slots, distances = nearest_rows(self.rows, vector, k, bits=mask.packed)
@@ -106,30 +144,41 @@ class Body:
         engine = self.engine
         if engine is None:
             raise AssertionError("an effort was planned without an engine")
-        rows, exact_ns = len(self.rows), min(cost for how, cost in plan.offers if how in ("scan", "gather"))
+        rows, exact_ns = self.count, min(cost for how, cost in plan.offers if how in ("scan", "gather"))
         before: Near | None = None
         compared = 0
         while True:
-            near = self._look(engine, vector, k, effort)
-            compared += near.compared
+            near = self._look(engine, vector, k, effort, before)
+            compared = near.compared if near.probes else compared + near.compared
             wider = further(engine, near, before, effort, k=k, allowed=self.allowed, rows=rows)
             if wider is None:
                 return Found(near.slots, near.distances, plan, engine.how, effort.probes, compared)
-            if wider.candidates > self.allowed // 2 or engine.cost(wider, self._costs) > exact_ns:
+            # What is allowed does not lie where the query is; so it lies together elsewhere.
+            share = self.allowed / rows
+            cost = engine.cost(wider, self._costs, share=share, together=True)
+            if wider.candidates > self.allowed // 2 or cost > exact_ns:
                 found = self.exactly(plan, vector, k)
                 return replace(found, compared=found.compared + compared)
             before, effort = near, wider
 
-    def _look(self, engine: Engine, vector: FloatArray, k: int, effort: Effort) -> Near:
+    def _look(self, engine: Engine, vector: FloatArray, k: int, effort: Effort, before: Near | None) -> Near:
         """Ask the engine once for the ``k`` nearest and what ties with the last of them."""
-        bits = None if self.mask is None else self.mask.packed
+        mask = self.mask
+        lookup = None if mask is None or not engine.searcher.looks_up else mask.lookup
+        bits = None if mask is None or lookup is not None else mask.packed
         most = k
         while True:
             # One more than is wanted shows whether the last one ties with others, whose keys may be smaller.
             near = engine.searcher.nearest(
-                vector, most + 1, probes=effort.probes, candidates=max(effort.candidates, most + 1), bits=bits
+                vector,
+                most + 1,
+                probes=effort.probes,
+                candidates=max(effort.candidates, most + 1),
+                bits=bits,
+                lookup=lookup,
+                before=before if before is not None and before.probes else None,
             )
             tied = near.slots.size > most and near.distances[-1] == near.distances[k - 1]
             if not tied or most >= _MOST_TIES:
                 return near
-            most = min(4 * most, _MOST_TIES)
+            most, before = min(4 * most, _MOST_TIES), None

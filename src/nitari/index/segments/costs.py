@@ -79,7 +79,7 @@ class Costs:
 
 # Measured on a 2-core cloud machine (AVX-512); see ``tune.py``.
 _COMPILED = Costs(
-    scan_ns=0.08, gather_ns=0.1, row_ns=20.0, select_ns=2.0, call_ns=20e3, codes_ns=15e3, codes_factor=1.0, copy_ns=0.5
+    scan_ns=0.08, gather_ns=0.08, row_ns=10.0, select_ns=2.0, call_ns=10e3, codes_ns=15e3, codes_factor=1.5, copy_ns=0.5
 )
 _PORTABLE = Costs(
     scan_ns=1.2, gather_ns=1.6, row_ns=20.0, select_ns=2.0, call_ns=25e3, codes_ns=15e3, codes_factor=1.0, copy_ns=0.5

@@ -41,6 +41,7 @@ _CALL_NS = 8_000.0
 _MULTIPLY_NS = 0.06
 _LIST_NS = 2.5
 _CODE_NS = 0.05
+_LOOK_NS = 0.7
 _CANDIDATE_NS = 120.0
 _NUMBER_NS = 0.8
 
@@ -120,27 +121,72 @@ class IvfSearcher:
 
     def __init__(self, lists: kernels.Lists) -> None:
         self._lists = lists
-        self._rows_per_list = len(lists.rows) / lists.lists
+        self._rows_per_list = lists.count / lists.lists
 
     @property
     def lists(self) -> int:
         """How many lists there are."""
         return self._lists.lists
 
+    @property
+    def looks_up(self) -> bool:
+        """It does."""
+        return True
+
     def nearest(
-        self, vector: FloatArray, k: int, *, probes: int, candidates: int, bits: BitArray | None = None
+        self,
+        vector: FloatArray,
+        k: int,
+        *,
+        probes: int,
+        candidates: int,
+        bits: BitArray | None = None,
+        lookup: kernels.Lookup | None = None,
+        before: Near | None = None,
     ) -> Near:
         """About the ``k`` nearest allowed rows, see ``engine.Searcher.nearest``."""
-        candidates = max(k, candidates)
-        return Near(*kernels.search_lists(self._lists, vector, k, probes=probes, candidates=candidates, bits=bits))
+        if before is None:
+            found = kernels.search_lists(
+                self._lists, vector, k, probes=probes, candidates=max(k, candidates), bits=bits, lookup=lookup
+            )
+            return Near(*found, probes)
+        slots, distances, compared, looked, seen, late = kernels.search_lists(
+            self._lists, vector, k, probes=probes, candidates=max(k, candidates, before.slots.size), bits=bits,
+            lookup=lookup, skipped=before.probes, seeds=before.slots,
+        )  # fmt: skip
+        compared, looked, seen = compared + before.compared, looked + before.looked, seen + before.seen
+        return Near(slots, distances, compared, looked, seen, late, probes)
 
-    def cost_ns(self, *, probes: int, candidates: int) -> float:
+    def only(self, slots: SlotArray) -> IvfSearcher | None:
+        """The same lists with some of the rows, but for lists that have none of them; rows stay where they are."""
+        lists = self._lists
+        if lists.at is not None:
+            return None
+        begins = np.searchsorted(slots, lists.offsets)
+        used = np.flatnonzero(np.diff(begins))
+        centroids = lists.centroids.transpose(0, 2, 1).reshape(-1, lists.centroids.shape[1])[used]
+        return IvfSearcher(
+            kernels.Lists(
+                rotation=lists.rotation,
+                centroids=_side_by_side(centroids),
+                offsets=np.append(begins[used], slots.size).astype(np.int64),
+                codebooks=lists.codebooks,
+                codes=kernels.pick(lists.codes, slots),
+                rows=lists.rows,
+                at=slots.astype(np.int32),
+            )
+        )
+
+    def cost_ns(self, *, probes: int, candidates: int, share: float = 1.0, together: bool = False) -> float:
         """About how long ``nearest`` takes with the compiled kernels, nanoseconds."""
         reduced: int = self._lists.rotation.shape[0]
         dim: int = self._lists.rotation.shape[1]
-        coarse = _MULTIPLY_NS * reduced * (dim + self.lists) + _LIST_NS * self.lists
-        codes: float = _CODE_NS * probes * self._rows_per_list * self._lists.codes.shape[1]
-        return _CALL_NS + coarse + codes + candidates * (_CANDIDATE_NS + _NUMBER_NS * dim)
+        coarse: float = _MULTIPLY_NS * reduced * (dim + self.lists) + _LIST_NS * self.lists
+        # Blocks of which no row is allowed are passed over.
+        met = share if together else min(1.0, quantizer.BLOCK * share)
+        a_row: float = _CODE_NS * self._lists.codes.shape[1] * met + (_LOOK_NS if share < 1.0 else 0.0)
+        rows: float = probes * (self._rows_per_list + quantizer.BLOCK)  # a list begins and ends within a block
+        return _CALL_NS + coarse + a_row * rows + candidates * (_CANDIDATE_NS + _NUMBER_NS * dim)
 
     def close(self) -> None:
         """Nothing to do: the maps go with the last reference to them."""

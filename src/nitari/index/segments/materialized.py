@@ -35,6 +35,12 @@ COPIES_BYTES = 256 * 2**20
 # From so many rows on, a copy gets an index of its own.
 INDEX_FROM = 6_000
 _INDEX_NS = 40_000.0  # a row, to build that index
+# To pick codes out from among others: a row, and a list of them.
+_PICK_NS = 150.0
+_PICKED_NS = 3e6
+_PICKED_BYTES = 96
+_USUAL = 10
+_MUCH_LESS = 0.6
 # A copy is made once it would have saved this much of what it costs: later ones will make up for the rest.
 _SAVED = 0.2
 _ASKED_AT_LEAST = 2
@@ -50,10 +56,11 @@ class Rows:
 
     Args:
         slots: int64 ``[m]``: the segment's slot of each.
-        rows: fp16 ``[m, dim]``.
+        rows: fp16 ``[m, dim]``; where they were left where they are, those of the segment.
         engine: Over them; ``None`` for few.
         nbytes: What they take, with the engine's files.
         folder: Of the engine's files, removed when the last reference to this is; ``None`` for none.
+        copied: Whether the rows were copied.
     """
 
     slots: SlotArray
@@ -61,6 +68,7 @@ class Rows:
     engine: Engine | None
     nbytes: int
     folder: Path | None = None
+    copied: bool = True
 
     def __post_init__(self) -> None:
         if self.folder is not None:
@@ -80,8 +88,17 @@ class Copy:
     def __init__(self, stored: Rows, *, costs: Costs, kept: Mask | None = None, added: SlotArray | None = None) -> None:
         self.stored = stored
         self._costs = costs
+        self._plans: dict[int, Plan] = {}
         self._added = added if added is not None and added.size else None
-        self._body = Body(stored.rows, engine=stored.engine, mask=kept, costs=costs)
+        at = None if stored.copied else stored.slots
+        self._body = Body(stored.rows, engine=stored.engine, mask=kept, costs=costs, at=at)
+
+    def beside(self, body: Body, k: int) -> Plan:
+        """What to do: to search this copy, or the ``body`` that it was made of. Remembered."""
+        plan = self._plans.get(k)
+        if plan is None:
+            plan = self._plans[k] = body.plan(k).beside("materialized", self.cost(k))
+        return plan
 
     def cost(self, k: int) -> float:
         """About how long a search takes, nanoseconds."""
@@ -182,18 +199,36 @@ class Copies:
     def pays_from(self, body: Body, k: int) -> float:
         """From how many queries on a copy of the rows that a body may answer is worth it; infinite for never."""
         count, dim = body.allowed, body.rows.shape[1]
-        if not count or count * dim * 2 > self._limit // 2:
+        if not count or self._bytes(body.engine, count, len(body.rows), dim) > self._limit // 2:
             return inf
-        took, copied = body.plan(k).cost_ns, self._costs.scan(count, dim)
-        price = self._costs.copy(count, dim)
-        if self._indexes(count) and body.engine is not None:
-            effort = body.engine.effort(k, share=1.0)
-            # Lists grow with the root of the number of rows, and so do those to be looked into.
-            fewer = replace(effort, probes=max(1, ceil(effort.probes * sqrt(count / len(body.rows)))))
-            copied = min(copied, body.engine.cost(fewer, self._costs))
-            price += _INDEX_NS * count
+        took = body.plan(k).cost_ns
+        if self._picks(body.engine, count, len(body.rows), dim) and body.engine is not None:
+            copied, price = self._picked_ns(body.engine, k, count, len(body.rows)), _PICK_NS * count + _PICKED_NS
+        else:
+            copied, price = self._costs.scan(count, dim), self._costs.copy(count, dim)
+            if self._indexes(count) and body.engine is not None:
+                effort = body.engine.effort(k, share=1.0)
+                # Lists grow with the root of the number of rows, and so do those to be looked into.
+                fewer = replace(effort, probes=max(1, ceil(effort.probes * sqrt(count / len(body.rows)))))
+                copied = min(copied, body.engine.cost(fewer, self._costs))
+                price += _INDEX_NS * count
         saving = took - copied
         return max(_ASKED_AT_LEAST, _SAVED * price / saving) if saving > 0.1 * took else inf
+
+    def _picked_ns(self, engine: Engine, k: int, count: int, rows: int) -> float:
+        """What a query takes with an engine over some of its rows."""
+        effort = engine.effort(k, share=count / rows)
+        return engine.cost(replace(effort, probes=max(1, ceil(effort.probes * count / rows))), self._costs)
+
+    def _picks(self, engine: Engine | None, count: int, rows: int, dim: int) -> bool:
+        """Whether of so many rows only the codes are copied: where that is much quicker than to compare all of them."""
+        if engine is None or not engine.searcher.looks_up:
+            return False
+        return self._picked_ns(engine, _USUAL, count, rows) < _MUCH_LESS * self._costs.scan(count, dim)
+
+    def _bytes(self, engine: Engine | None, count: int, rows: int, dim: int) -> int:
+        """About how much a copy takes."""
+        return count * (_PICKED_BYTES if self._picks(engine, count, rows, dim) else 2 * dim)
 
     def order(self, order: Order) -> None:
         """Have a copy made, unless it is under way, or too much is."""
@@ -274,14 +309,18 @@ class Copies:
         return self._engine is not None and count >= INDEX_FROM
 
     def _stored(self, order: Order) -> Rows:
-        """Copy the rows, and index them where they are many."""
+        """Copy the rows, and index them where they are many; or their codes alone, if the engine can search these."""
+        engine, count, theirs = self._engine, order.slots.size, order.engine
+        if theirs is not None and self._picks(theirs, count, len(order.rows), order.rows.shape[1]):
+            own = theirs.only(order.slots, share=count / len(order.rows))
+            if own is not None:
+                return Rows(order.slots, order.rows, own, _PICKED_BYTES * count, copied=False)
         rows = np.ascontiguousarray(order.rows[order.slots])
-        engine = self._engine
-        if engine is None or order.engine is None or not self._indexes(order.slots.size):
+        if engine is None or theirs is None or not self._indexes(count):
             return Rows(order.slots, rows, None, rows.nbytes + order.slots.nbytes)
         folder = Path(mkdtemp(prefix="nitari-copy-"))
         try:
-            return self._indexed(order, order.engine, engine, rows, folder)
+            return self._indexed(order, theirs, engine, rows, folder)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise

@@ -121,10 +121,23 @@ class NgtSearcher:
         """The largest useful ``probes``: a pool of everything."""
         return max(1, math.ceil(len(self._rows) / POOL_STEP))
 
+    @property
+    def looks_up(self) -> bool:
+        """It does not: a walk goes on until it has met enough that is allowed, and has to know how much that is."""
+        return False
+
     def nearest(
-        self, vector: FloatArray, k: int, *, probes: int, candidates: int, bits: BitArray | None = None
+        self,
+        vector: FloatArray,
+        k: int,
+        *,
+        probes: int,
+        candidates: int,
+        bits: BitArray | None = None,
+        lookup: kernels.Lookup | None = None,
+        before: Near | None = None,
     ) -> Near:
-        """About the ``k`` nearest allowed rows (see ``engine.Searcher``), ties by smaller slot.
+        """About the ``k`` nearest allowed rows (see ``engine.Searcher``), ties by smaller slot. Walks anew each time.
 
         With ``bits`` the pool is widened until it surely holds ``k`` allowed rows; where these are few, or far, all
         allowed rows are compared instead. So there are fewer than ``k`` only where fewer are allowed.
@@ -145,8 +158,11 @@ class NgtSearcher:
             pool *= _WIDEN
         return self._compared(vector, k, bits, permitted)
 
-    def cost_ns(self, *, probes: int, candidates: int) -> float:
-        """About how long ``nearest`` takes without Python's part, nanoseconds."""
+    def only(self, slots: SlotArray) -> None:
+        """A graph of some rows has to be built."""
+
+    def cost_ns(self, *, probes: int, candidates: int, share: float = 1.0, together: bool = False) -> float:
+        """About how long ``nearest`` takes without Python's part, nanoseconds, whatever is allowed."""
         count = len(self._rows)
         dim: int = self._rows.shape[1]
         pool = min(count, max(probes * POOL_STEP, candidates))  # ``k`` is as good as ``candidates`` here

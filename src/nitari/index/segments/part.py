@@ -17,13 +17,16 @@ from nitari.index.segments.body import Body, Found
 from nitari.index.segments.costs import Costs
 from nitari.index.segments.engine import SlotArray
 from nitari.index.segments.materialized import Copies, Copy, Order
-from nitari.index.segments.planner import Engine
+from nitari.index.segments.planner import Engine, Plan
 from nitari.index.segments.sealed import SealedSegment
 from nitari.types import BoolArray, FloatArray, KeyArray, Matches
 
 _REMEMBERED = 64
 _FIRST: SlotArray = np.zeros(1, np.int64)
 _GRAPHS = frozenset({"ngt"})
+# From more queries on, a filter is asked about all rows, and not one by one about those that each query meets.
+_ASKED_ONE_BY_ONE = 16
+_ASKED_AT_LEAST = 2
 
 
 @dataclass(slots=True, eq=False)
@@ -73,9 +76,11 @@ class SealedPart:
         self._costs = costs
         self._alive = np.ones(segment.count, np.bool_) if alive is None else alive
         self._count = int(np.count_nonzero(self._alive))
-        self._masks = MaskCache()
+        self._masks = MaskCache(later=segment.searcher is not None and segment.searcher.looks_up)
         self._filters: OrderedDict[str, Filtered] = OrderedDict()
         self._body: Body | None = None
+        self._survivors: Mask | None = None
+        self._plans: dict[tuple[int, int, bool], Plan] = {}
         self._state = 0
         self._copies = copies
         self._lock = Lock()
@@ -167,16 +172,18 @@ class SealedPart:
 
     def _forget(self) -> None:
         """Plan anew, with another engine or other rows alive."""
-        self._body = None
+        self._body = self._survivors = None
+        self._plans = {}
         self._state += 1
 
     def _whole(self) -> Body:
         """All rows that are alive."""
         body = self._body
         if body is None:
-            every = self._count == self.segment.count
-            mask = None if every else Mask(self.segment.count, self._count, bits=self._alive)
-            body = self._body = Body(self.segment.rows, engine=self._engine, mask=mask, costs=self._costs)
+            mask = None if self._count == self.segment.count else self._alive_mask()
+            body = self._body = Body(
+                self.segment.rows, engine=self._engine, mask=mask, costs=self._costs, plans=self._plans
+            )
         return body
 
     def _filtered(self, allowed: Allowed, queries: int) -> Filtered:
@@ -185,7 +192,13 @@ class SealedPart:
         with self._lock:
             filtered = self._filters.get(token)
             if filtered is None or filtered.source is not source or filtered.state != self._state:
-                body = Body(self.segment.rows, engine=self._engine, mask=self._living(source), costs=self._costs)
+                body = Body(
+                    self.segment.rows,
+                    engine=self._engine,
+                    mask=self._living(source),
+                    costs=self._costs,
+                    plans=self._plans,
+                )
                 before, filtered = filtered, Filtered(token, body, source, self._state)
                 if before is not None:
                     filtered.asked = before.asked
@@ -194,6 +207,12 @@ class SealedPart:
                 if len(self._filters) > _REMEMBERED:
                     self._filters.popitem(last=False)
             filtered.asked += queries
+            mask = _mask_of(filtered.body)
+            if mask.lookup is not None and filtered.asked > _ASKED_ONE_BY_ONE:
+                mask.settle()
+                filtered.body = Body(
+                    self.segment.rows, engine=self._engine, mask=mask, costs=self._costs, plans=self._plans
+                )
             self._filters.move_to_end(token)
         return filtered
 
@@ -202,17 +221,21 @@ class SealedPart:
         if filtered.copy is not None:
             copies.used((id(self), filtered.token))
             return
+        if filtered.asked < _ASKED_AT_LEAST:
+            return
         if filtered.pays[0] != k:
             filtered.pays = (k, copies.pays_from(filtered.body, k))
         if filtered.asked < filtered.pays[1]:
             return
         token, mask = filtered.token, _mask_of(filtered.body)
+        if mask.lookup is not None:
+            return
 
         def take(copy: Copy) -> bool:
             with self._lock:
                 now = self._filters.get(token)
-                if now is None or self._retired:
-                    return False
+                if now is None or self._retired or _mask_of(now.body).lookup is not None:
+                    return False  # where it is another mask by now, what it would ask may be changing
                 now.copy = copy if _mask_of(now.body) is mask else copy.follow(_mask_of(now.body))
                 return now.copy is not None
 
@@ -224,13 +247,15 @@ class SealedPart:
 
         copies.order(Order(self, token, mask.slots, self.segment.rows, self._engine, self.pin, self.unpin, take, drop))
 
+    def _alive_mask(self) -> Mask:
+        """The rows that are alive."""
+        if self._survivors is None:
+            self._survivors = Mask(self.segment.count, self._count, bits=self._alive)
+        return self._survivors
+
     def _living(self, mask: Mask) -> Mask:
         """The rows of ``mask`` that are alive."""
-        if self._count == self.segment.count:
-            return mask
-        if mask.sparse:
-            return Mask.from_slots(mask.slots[self._alive[mask.slots]], mask.rows)
-        return Mask.from_bits(mask.bits & self._alive)
+        return mask if self._count == self.segment.count else mask.among(self._alive_mask())
 
     def _answer(
         self,
@@ -243,7 +268,7 @@ class SealedPart:
     ) -> Matches:
         """One query."""
         began = perf_counter() if trace is not None else 0.0
-        plan = None if copy is None else body.plan(k).beside("materialized", copy.cost(k))
+        plan = None if copy is None else copy.beside(body, k)
         if copy is not None and plan is not None and plan.how == "materialized":
             found = copy.nearest(self.segment.rows, plan, vector, k, max_distance)
         else:
@@ -256,7 +281,8 @@ class SealedPart:
         reason = found.plan.reason
         if found.how != found.plan.how:
             reason += "; what is allowed lies too far from the query for that"
-        return Step(self.segment.name, len(self), body.allowed, found.how, reason, found.probes, found.compared, ms)
+        allowed = len(self) if body.mask is None else body.mask.count
+        return Step(self.segment.name, len(self), allowed, found.how, reason, found.probes, found.compared, ms)
 
 
 def _mask_of(body: Body) -> Mask:

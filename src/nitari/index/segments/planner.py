@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nitari.index.base import How
-from nitari.index.calibrate import TARGET_RECALL, Effort, effort_for
+from nitari.index.calibrate import DEPTHS, TARGET_RECALL, Effort, effort_for
 from nitari.index.segments.costs import Costs
-from nitari.index.segments.engine import Near, Searcher
+from nitari.index.segments.engine import Near, Searcher, SlotArray
 
 # An engine that does not say what it looked at is asked a second time, harder, to see whether that changes anything.
 _LOOKS_WHERE_SILENT = 4.0
@@ -66,6 +66,7 @@ class Engine:
         efforts: How hard it must look, by depth, for the recall that is promised; at least one.
         level: The share of the nearest that is to be found.
         tells: Whether it says how far off it found what it found (``Near.late``).
+        far: Whether queries may lie far from all its rows, as they may from those that a filter allows.
     """
 
     searcher: Searcher
@@ -73,6 +74,7 @@ class Engine:
     efforts: Sequence[Effort]
     level: float = TARGET_RECALL
     tells: bool = False
+    far: bool = False
 
     def effort(self, k: int, *, share: float) -> Effort:
         """How hard to look for the ``k`` nearest of the ``share`` of rows that is allowed.
@@ -88,13 +90,40 @@ class Engine:
         candidates = max(math.ceil(deep.candidates * share), shallow.candidates, k)
         return Effort(deep.depth, max(deep.probes, shallow.probes), candidates, deep.recall)
 
-    def cost(self, effort: Effort, costs: Costs) -> float:
-        """Nanoseconds to ask once."""
-        said = self.searcher.cost_ns(probes=effort.probes, candidates=effort.candidates)
+    def only(self, slots: SlotArray, *, share: float) -> Engine | None:
+        """The same over some of the rows, this share of all, see ``Searcher.only``.
+
+        It looks as hard as this one would with a filter that allows those rows; and harder, the fewer of the lists they
+        are from: queries then come from elsewhere, mostly, and find less in the lists that are nearest.
+        """
+        searcher = self.searcher.only(slots)
+        if searcher is None:
+            return None
+        harder = math.sqrt(self.searcher.lists / max(1, searcher.lists))
+        efforts = []
+        for depth in DEPTHS:
+            effort = self.effort(depth, share=share)
+            probes = min(searcher.lists, math.ceil(effort.probes * harder))
+            efforts.append(replace(effort, depth=depth, probes=probes))
+        return replace(self, searcher=searcher, efforts=efforts, far=True)
+
+    def cost(self, effort: Effort, costs: Costs, *, share: float = 1.0, together: bool = False) -> float:
+        """Nanoseconds to ask once, where this share of what is looked at is allowed, and those rows lie together."""
+        said = self.searcher.cost_ns(probes=effort.probes, candidates=effort.candidates, share=share, together=together)
         return costs.codes_ns + costs.codes_factor * said
 
 
-def choose(*, rows: int, allowed: int, k: int, dim: int, costs: Costs, engine: Engine | None = None) -> Plan:
+def choose(
+    *,
+    rows: int,
+    allowed: int,
+    k: int,
+    dim: int,
+    costs: Costs,
+    engine: Engine | None = None,
+    scattered: bool = False,
+    listing_ns: float = 0.0,
+) -> Plan:
     """The cheapest plan for the ``k`` nearest.
 
     Args:
@@ -104,19 +133,21 @@ def choose(*, rows: int, allowed: int, k: int, dim: int, costs: Costs, engine: E
         dim: Width of a row.
         costs: Of this machine.
         engine: Where the segment has one.
+        scattered: Whether the rows lie apart, so that they cannot be scanned.
+        listing_ns: What it takes to know which rows are allowed, where an engine need not know.
     """
     if not allowed:
         return Plan("empty", 0.0)
-    offers: list[tuple[How, float]] = [("scan", costs.scan(rows, dim))]
-    if allowed < rows:
-        offers.append(("gather", costs.gather(allowed, dim)))
+    offers: list[tuple[How, float]] = [] if scattered else [("scan", costs.scan(rows, dim))]
+    if allowed < rows or scattered:
+        offers.append(("gather", costs.gather(allowed, dim) + listing_ns))
     effort = None
     if engine is not None and engine.efforts:
         effort = engine.effort(k, share=allowed / rows)
         # With half of what is allowed among the candidates, there is nothing left to save.
         if effort.candidates <= allowed // 2:
             looks = 1.0 if allowed >= PLAIN * rows else _LOOKS if engine.tells else _LOOKS_WHERE_SILENT
-            offers.append((engine.how, looks * engine.cost(effort, costs)))
+            offers.append((engine.how, looks * engine.cost(effort, costs, share=allowed / rows)))
     offers.sort(key=lambda offer: offer[1])
     how, cost = offers[0]
     return Plan(how, cost, effort if engine is not None and how == engine.how else None, tuple(offers))
@@ -142,7 +173,7 @@ def further(
     wanted = min(k, allowed)
     enough = near.slots.size >= wanted
     lists = engine.searcher.lists
-    if enough and (allowed >= PLAIN * rows or effort.probes >= lists):
+    if enough and ((allowed >= PLAIN * rows and not engine.far) or effort.probes >= lists):
         return None
     wider = Effort(effort.depth, min(lists, 4 * effort.probes), 2 * effort.candidates, effort.recall)
     if near.late < 0:

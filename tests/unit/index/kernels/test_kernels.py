@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nitari.index import kernels
-from nitari.index.kernels import portable
+from nitari.index.kernels import Lists, Lookup, portable
 from nitari.index.ranking import true_distances
 from nitari.index.segments.ivf import IvfEngine
 
@@ -135,6 +135,96 @@ def test_search_lists(compiled: object, dim: int, tmp_path: Path) -> None:
         assert none[0].size == 0
 
 
+def lists_of(folder: Path, count: int, dim: int) -> Lists:
+    """Inverted lists over random rows."""
+    rows = unit(count, dim, 4).astype(np.float16)
+    built = IvfEngine().build(rows, folder)
+    return IvfEngine().open(folder, np.ascontiguousarray(rows[built.order]), built.parameters)._lists
+
+
+def test_rows_are_looked_up_as_they_are_met(compiled: object, tmp_path: Path) -> None:
+    """A search that looks up what it meets finds what one with a bitmap does, and counts the same."""
+    lists, rng = lists_of(tmp_path, 1501, 30), np.random.default_rng(5)
+    places = rng.integers(-1, 900, 1501).astype(np.int32)
+    alive = np.packbits(rng.random(1501) < 0.8, bitorder="little")
+    for share in (0.0, 0.02, 0.5, 1.0):
+        lookup = Lookup.of(places, rng.random(900) < share)
+        for one in (lookup, replace(lookup, bits=alive)):
+            bits, count = compiled.look_up(one)  # type: ignore[attr-defined]
+            assert bits.tolist() == portable.look_up(one)[0].tolist()
+            assert count == portable.look_up(one)[1] == int(np.bitwise_count(bits).sum())
+            for vector in unit(3, 30, 6):
+                for probes in (1, 5, lists.lists):
+                    found = compiled.search_lists(lists, vector, 10, probes, 60, None, one)  # type: ignore[attr-defined]
+                    same = compiled.search_lists(lists, vector, 10, probes, 60, bits)  # type: ignore[attr-defined]
+                    assert found[0].tolist() == same[0].tolist()
+                    assert (
+                        found[2:]
+                        == same[2:]
+                        == (*portable.search_lists(lists, vector, 10, probes, 60, None, one)[2:5], found[5])
+                    )
+
+
+def test_a_search_goes_on(compiled: object, tmp_path: Path) -> None:
+    """With what was found in the nearest lists, those that come after are enough; counts are of these."""
+    lists = lists_of(tmp_path, 1501, 30)
+    bits = np.packbits(np.random.default_rng(5).random(1501) < 0.4, bitorder="little")
+    for vector in unit(5, 30, 6):
+        for some in (None, bits):
+            whole = compiled.search_lists(lists, vector, 10, 8, 1501, some)  # type: ignore[attr-defined]
+            first = compiled.search_lists(lists, vector, 10, 3, 1501, some)  # type: ignore[attr-defined]
+            found = compiled.search_lists(lists, vector, 10, 8, 1501, some, None, 3, first[0])  # type: ignore[attr-defined]
+            same = portable.search_lists(lists, vector, 10, 8, 1501, some, None, 3, first[0])
+            assert found[0].tolist() == whole[0].tolist() == same[0].tolist()
+            assert found[1].tolist() == whole[1].tolist()
+            assert found[2:] == same[2:]
+            assert (first[3] + found[3], first[4] + found[4], found[5]) == whole[3:]
+    with pytest.raises(ValueError, match="at most 5"):
+        kernels.search_lists(lists, vector, 3, probes=4, candidates=5, skipped=2, seeds=np.arange(6))
+
+
+def test_lists_of_some_rows(compiled: object, tmp_path: Path) -> None:
+    """Codes that are picked out say of each row what they said, and rows are found where they were left."""
+    lists, rng = lists_of(tmp_path, 1501, 30), np.random.default_rng(3)
+    for share in (0.01, 0.3, 1.0):
+        slots = np.flatnonzero(rng.random(1501) < share)
+        codes = compiled.pick(lists.codes, slots)  # type: ignore[attr-defined]
+        assert codes.tolist() == portable.pick(lists.codes, slots).tolist()
+        begins = np.searchsorted(slots, lists.offsets)
+        some = replace(lists, codes=codes, offsets=begins, at=slots.astype(np.int32))
+        bits = np.zeros(1501, np.bool_)
+        bits[slots] = True
+        packed = np.packbits(bits, bitorder="little")
+        for vector in unit(3, 30, 6):
+            found = compiled.search_lists(some, vector, 10, 6, 60)  # type: ignore[attr-defined]
+            same = compiled.search_lists(lists, vector, 10, 6, 60, packed)  # type: ignore[attr-defined]
+            assert slots[found[0]].tolist() == same[0].tolist()
+            assert found[1].tolist() == same[1].tolist()
+            assert found[2] == same[2]
+            assert portable.search_lists(some, vector, 10, 6, 60)[2:5] == found[2:5]
+    assert compiled.pick(lists.codes, np.empty(0, np.int64)).size == 0  # type: ignore[attr-defined]
+
+
+@settings(max_examples=60, deadline=None)
+@given(count=st.integers(0, 200), top=st.integers(1, 90), seed=st.integers(0, 99))
+def test_places_and_slots(count: int, top: int, seed: int) -> None:
+    """The slots at places are those whose places these are, in whichever form they are asked for."""
+    rng = np.random.default_rng(seed)
+    places = rng.integers(-1, top, count).astype(np.int32)
+    starts, slots = kernels.invert(places, top)
+    theirs = portable.invert(places, top)
+    assert (starts.tolist(), slots.tolist()) == (theirs[0].tolist(), theirs[1].tolist())
+    few = np.flatnonzero(rng.random(top) < 0.3).astype(np.int32)
+    wanted = np.flatnonzero(np.isin(places, few))
+    for some in (kernels, portable):
+        found = some.slots_at(starts, slots, few)
+        assert places[found].tolist() == np.sort(places[wanted]).tolist()
+        assert np.sort(found).tolist() == wanted.tolist()
+        bits = np.zeros((count + 7) // 8, np.uint8)
+        some.mark(starts, slots, few, bits)
+        assert some.slots_of(bits, count, wanted.size).tolist() == wanted.tolist()
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38, -3e38])
 @pytest.mark.parametrize("name", ["rotation", "centroids", "codebooks", "rows"])
 def test_what_is_no_number_does_no_harm(compiled: object, name: str, value: float, tmp_path: Path) -> None:
@@ -188,3 +278,5 @@ def test_refuses_what_c_would_misread() -> None:
         kernels.dots(rows[::2], vector)
     with pytest.raises(ValueError, match="bitmap has 4 bytes, expected 5"):
         kernels.nearest(rows, vector, 3, bits=np.zeros(4, np.uint8))
+    with pytest.raises(ValueError, match="rows 3 to 64 of 64"):
+        kernels.pick(np.zeros((2, 4, 16), np.uint8), np.array([3, 64]))

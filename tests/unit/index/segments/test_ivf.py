@@ -63,11 +63,46 @@ def test_finds_neighbors(rows: HalfArray, tmp_path: Path) -> None:
     assert recalls[1] > 0.99
 
 
+def test_only_some_rows(rows: HalfArray, tmp_path: Path) -> None:
+    """A searcher over some of the rows finds what one with a filter finds, in fewer lists; it is not divided again."""
+    searcher = opened(rows, tmp_path / "a")
+    chosen = np.arange(int(searcher._lists.offsets[3]), len(rows), 7)
+    some = searcher.only(chosen)
+    assert some is not None
+    assert some.lists < searcher.lists
+    assert some.only(np.arange(3)) is None
+    allowed = np.zeros(len(rows), np.bool_)
+    allowed[chosen] = True
+    bits = np.packbits(allowed, bitorder="little")
+    for vector in searcher._lists.rows[::400].astype(np.float32):
+        near = some.nearest(vector, 10, probes=some.lists, candidates=200)
+        same = searcher.nearest(vector, 10, probes=searcher.lists, candidates=200, bits=bits)
+        assert chosen[near.slots].tolist() == same.slots.tolist()
+        assert near.distances.tolist() == same.distances.tolist()
+    assert some.cost_ns(probes=2, candidates=50) < searcher.cost_ns(probes=2, candidates=50)
+
+
+def test_a_look_goes_on(rows: HalfArray, tmp_path: Path) -> None:
+    """After some lists, those behind them: what is found and what is counted is of both."""
+    searcher = opened(rows, tmp_path / "a")
+    vector = searcher._lists.rows[5].astype(np.float32)
+    first = searcher.nearest(vector, 10, probes=3, candidates=4000)
+    both = searcher.nearest(vector, 10, probes=9, candidates=4000, before=first)
+    whole = searcher.nearest(vector, 10, probes=9, candidates=4000)
+    assert both.slots.tolist() == whole.slots.tolist()
+    assert (both.compared, both.looked, both.seen, both.late, both.probes) == (
+        whole.compared, whole.looked, whole.seen, whole.late, 9,
+    )  # fmt: skip
+
+
 def test_more_work_costs_more(rows: HalfArray, tmp_path: Path) -> None:
     """The cost that a planner is told grows with probes and with candidates."""
     searcher = opened(rows, tmp_path / "a")
     assert searcher.cost_ns(probes=2, candidates=50) > searcher.cost_ns(probes=1, candidates=50)
     assert searcher.cost_ns(probes=2, candidates=60) > searcher.cost_ns(probes=2, candidates=50)
+    rare = searcher.cost_ns(probes=20, candidates=50, share=0.01)
+    assert searcher.cost_ns(probes=20, candidates=50, share=0.01, together=True) < rare
+    assert rare < searcher.cost_ns(probes=20, candidates=50)
 
 
 @pytest.mark.parametrize("name", ["rotation", "centroids", "offsets", "codebooks", "codes"])

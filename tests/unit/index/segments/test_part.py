@@ -6,13 +6,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from nitari.index import kernels
+from nitari.index import masks as masks_module
+from nitari.index import places as places_module
 from nitari.index.base import Step
 from nitari.index.calibrate import LEVELS
+from nitari.index.segments import materialized as materialized_module
+from nitari.index.segments import part as part_module
 from nitari.index.segments.costs import default_costs
+from nitari.index.segments.ivf import IvfEngine
+from nitari.index.segments.materialized import Copies
 from nitari.index.segments.part import SealedPart
 from support.segments import ListEngine, sealed
-from support.vectors import KeyFilter, clustered_units
+from support.vectors import KeyFilter, PlacedFilter, brute_force, clustered_units
 
 COSTS = replace(default_costs(), call_ns=1e9)
 
@@ -37,6 +45,50 @@ def test_dead_rows_are_not_found(tmp_path: Path) -> None:
     assert set(before.tolist()) - set(after.tolist()) == {40, 60}
     assert len(part) == part.alive_slots().size == 998
     assert not {40, 60} & set(part.search(query, 1000)[0].keys.tolist())
+    part.retire()
+
+
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize("native", [False, True])
+def test_filters_by_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: bool, native: bool) -> None:
+    """New filters, returning ones and copies of their rows answer nearly as exact search, and nothing that may not."""
+    monkeypatch.setattr(masks_module, "_LATER_FROM", 0)
+    monkeypatch.setattr(places_module, "_INVERTED_FROM", 0)
+    monkeypatch.setattr(part_module, "_ASKED_ONE_BY_ONE", 3)
+    monkeypatch.setattr(materialized_module, "_MUCH_LESS", 1e9)
+    if not native:
+        monkeypatch.setattr(kernels, "active", kernels.portable)
+    count, rng = 6000, np.random.default_rng(0)
+    vectors, _ = clustered_units(count, 16, clusters=60)
+    keys = rng.permutation(count)
+    segment = sealed(tmp_path / "a", keys, vectors, engine=IvfEngine())
+    costs = replace(default_costs(), call_ns=1e9, codes_ns=1.0)
+    copies = Copies(costs=replace(costs, call_ns=1.0, scan_ns=10.0, gather_ns=50.0))
+    part = SealedPart(segment, costs=costs, level=LEVELS[-1], copies=copies)
+    here, whole = segment.keys, segment.rows.astype(np.float32)
+    alive = np.ones(count, np.bool_)
+    hits = wanted_in_all = 0
+    for number in range(4):
+        share = (0.5, 0.05, 0.3, 0.01)[number]
+        passing = np.flatnonzero(rng.random(count // 10) < share).tolist()
+        allowed = PlacedFilter(passing, top=count // 10, name=str(number), listed=listed)
+        for query in vectors[rng.integers(0, count, 12)]:
+            found = part.search(query[np.newaxis], 10, allowed=allowed)[0].keys
+            may = alive & allowed.mask(here)
+            wanted, _ = brute_force(here[may], whole[may], query, 10)
+            assert set(found.tolist()) <= set(here[may].tolist())
+            assert found.size == wanted.size
+            hits += len(set(found.tolist()) & set(wanted.tolist()))
+            wanted_in_all += wanted.size
+            assert copies.settle(30)
+        gone = rng.choice(np.flatnonzero(alive), 40, replace=False)
+        part.kill(gone)
+        alive[gone] = False
+    assert hits >= 0.97 * wanted_in_all
+    assert len(copies) > 0
+    trace: list[Step] = []
+    part.search(vectors[:1], 10, allowed=PlacedFilter([1, 5], top=600, name="two", listed=listed), trace=trace)
+    assert trace[0].allowed == np.count_nonzero(alive & np.isin(here // 10, [1, 5]))
     part.retire()
 
 

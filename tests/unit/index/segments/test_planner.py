@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nitari.index.calibrate import Effort
+from nitari.index.kernels import Lookup
 from nitari.index.segments.costs import Costs, default_costs
-from nitari.index.segments.engine import BitArray, Near
+from nitari.index.segments.engine import BitArray, Near, SlotArray
 from nitari.index.segments.planner import Engine, Plan, choose, further
 from nitari.types import FloatArray
 
@@ -25,14 +26,26 @@ class Priced:
 
     lists: int = 400
     fixed_ns: float = 10_000.0
+    looks_up: bool = False
 
     def nearest(
-        self, vector: FloatArray, k: int, *, probes: int, candidates: int, bits: BitArray | None = None
+        self,
+        vector: FloatArray,
+        k: int,
+        *,
+        probes: int,
+        candidates: int,
+        bits: BitArray | None = None,
+        lookup: Lookup | None = None,
+        before: Near | None = None,
     ) -> Near:
         """Never."""
         raise NotImplementedError
 
-    def cost_ns(self, *, probes: int, candidates: int) -> float:
+    def only(self, slots: SlotArray) -> None:
+        """It has to be built."""
+
+    def cost_ns(self, *, probes: int, candidates: int, share: float = 1.0, together: bool = False) -> float:
         """So much a list, so much a candidate."""
         return self.fixed_ns + 250.0 * probes + 200.0 * candidates
 

@@ -11,7 +11,8 @@ import pytest
 
 from nitari.errors import StateError
 from nitari.index.calibrate import Effort
-from nitari.index.segments.engine import BitArray, Built, HalfArray, Near, Searcher
+from nitari.index.kernels import Lookup
+from nitari.index.segments.engine import BitArray, Built, HalfArray, Near, Searcher, SlotArray
 from nitari.index.segments.sealed import Part, SealedSegment, check_segment, write_segment
 from nitari.types import FloatArray
 
@@ -40,15 +41,27 @@ class Nothing:
     """Finds nothing."""
 
     lists = 1
+    looks_up = False
     closed = False
 
     def nearest(
-        self, vector: FloatArray, k: int, *, probes: int, candidates: int, bits: BitArray | None = None
+        self,
+        vector: FloatArray,
+        k: int,
+        *,
+        probes: int,
+        candidates: int,
+        bits: BitArray | None = None,
+        lookup: Lookup | None = None,
+        before: Near | None = None,
     ) -> Near:
         """Nothing."""
         raise NotImplementedError
 
-    def cost_ns(self, *, probes: int, candidates: int) -> float:
+    def only(self, slots: SlotArray) -> None:
+        """It has to be built."""
+
+    def cost_ns(self, *, probes: int, candidates: int, share: float = 1.0, together: bool = False) -> float:
         """Costs nothing."""
         return 0.0
 

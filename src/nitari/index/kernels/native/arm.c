@@ -110,5 +110,6 @@ static uint32_t block_neon(const uint8_t *codes, const uint8_t *table, int64_t p
            (uint32_t)vaddvq_u16(vandq_u16(vcgeq_u16(d, bound), weights)) << 24;
 }
 
-const nitari_ops nitari_neon = {dot_f32_neon, dot_f16_neon, dots16_neon, exact_f32_neon, exact_f16_neon, block_neon};
+const nitari_ops nitari_neon = {dot_f32_neon,   dot_f16_neon, dots16_neon, exact_f32_neon,
+                                exact_f16_neon, block_neon,   nitari_look};
 #endif

@@ -233,10 +233,13 @@ static int gathering_add(gathering *g, float score, int64_t slot)
     return g->count < g->room || gathering_thin(g);
 }
 
+/* Where the row of a slot stands. */
+static int64_t row_of(const int32_t *at, int32_t slot) { return at ? at[slot] : slot; }
+
 /* The k nearest of what was gathered, by true distances of its rows (their scores are overwritten). */
 #define REFINE(SUFFIX, ROW)                                                                                    \
-    static int64_t refine_##SUFFIX(gathering *g, const ROW *rows, int64_t dim, const float *query, int64_t k,  \
-                                   int64_t *out_slots, float *out_distances)                                   \
+    static int64_t refine_##SUFFIX(gathering *g, const ROW *rows, int64_t dim, const float *query,             \
+                                   const int32_t *at, int64_t k, int64_t *out_slots, float *out_distances)     \
     {                                                                                                          \
         const nitari_ops *ops = ops_now();                                                                     \
         double *wide = doubled(query, dim);                                                                    \
@@ -244,8 +247,8 @@ static int gathering_add(gathering *g, float score, int64_t slot)
             return -1;                                                                                         \
         for (int64_t i = 0; i < g->count; i++) {                                                               \
             if (i + AHEAD < g->count)                                                                          \
-                ask_for(rows + (int64_t)g->items[i + AHEAD].slot * dim, dim * (int64_t)sizeof(ROW));           \
-            g->items[i].score = -on_grid(ops->exact_##SUFFIX(rows + (int64_t)g->items[i].slot * dim, wide, dim)); \
+                ask_for(rows + row_of(at, g->items[i + AHEAD].slot) * dim, dim * (int64_t)sizeof(ROW));        \
+            g->items[i].score = -on_grid(ops->exact_##SUFFIX(rows + row_of(at, g->items[i].slot) * dim, wide, dim)); \
         }                                                                                                      \
         free(wide);                                                                                            \
         if (k > g->count)                                                                                      \
@@ -281,7 +284,7 @@ static int gathering_add(gathering *g, float score, int64_t slot)
                 goto done;                                                                                     \
         }                                                                                                      \
         if (gathering_thin(&g))                                                                                \
-            found = refine_##SUFFIX(&g, rows, dim, query, k, out_slots, out_distances);                        \
+            found = refine_##SUFFIX(&g, rows, dim, query, NULL, k, out_slots, out_distances);                     \
     done:                                                                                                      \
         free(g.items);                                                                                         \
         return found;                                                                                          \
@@ -385,34 +388,81 @@ static int32_t least_sum(const tables *t, float bias, float floor)
     return sum <= 0 ? 0 : sum > (float)t->most ? t->most + 1 : (int32_t)sum;
 }
 
+/* Which rows may be answered: those that have their bit in `bits`, and whose items pass. */
+typedef struct {
+    const uint8_t *bits;    /* a bit a slot; NULL for all */
+    const int32_t *places;  /* for each slot, where its item stands, -1 for nowhere; NULL where items do not matter */
+    const uint8_t *passing; /* a bit a place */
+} filter;
+
+/* Rows `from` to `to`, at most 32 of them, as bits, the lowest one of the row `from`. */
+static uint32_t looked_up(const nitari_ops *ops, const int32_t *places, const uint8_t *passing, int64_t from, int64_t to)
+{
+    uint32_t word = 0;
+    if (to - from == BLOCK)
+        return ops->look(places + from, passing);
+    for (int64_t slot = from; slot < to; slot++)
+        if (places[slot] >= 0)
+            word |= (uint32_t)(passing[places[slot] >> 3] >> (places[slot] & 7) & 1) << (slot - from);
+    return word;
+}
+
+/* The 32 bits from the one numbered `first`, a multiple of 8, of a bitmap of `count`, whose end may be near. */
+static uint32_t word_of(const uint8_t *bits, int64_t first, int64_t count)
+{
+    int64_t left = (count + 7) / 8 - first / 8;
+    uint32_t word = 0;
+    for (int byte = 0; byte < 4 && byte < left; byte++)
+        word |= (uint32_t)bits[first / 8 + byte] << (8 * byte);
+    return word;
+}
+
+/* Of the rows `begin` to `end`, those of a block that may be answered. */
+static uint32_t allowed_rows(const nitari_ops *ops, const filter *only, int64_t count, int64_t first, int64_t begin,
+                             int64_t end)
+{
+    uint32_t wanted = 0xffffffffu;
+    if (first < begin)
+        wanted &= 0xffffffffu << (begin - first);
+    if (first + BLOCK > end)
+        wanted &= 0xffffffffu >> (first + BLOCK - end);
+    if (only->bits)
+        wanted &= word_of(only->bits, first, count);
+    if (only->places && wanted)
+        wanted &= looked_up(ops, only->places, only->passing, first, first + BLOCK < count ? first + BLOCK : count);
+    return wanted;
+}
+
+static int bits_in(uint32_t word)
+{
+    word -= word >> 1 & 0x55555555u;
+    word = (word & 0x33333333u) + (word >> 2 & 0x33333333u);
+    return (int)((((word + (word >> 4)) & 0x0f0f0f0fu) * 0x01010101u) >> 24);
+}
+
+/* Adds to `seen` how many rows of the list are allowed. */
 static int scan_list(const nitari_ivf *ivf, const tables *t, const nitari_ops *ops, const scored *list,
-                     const uint8_t *bits, gathering *g)
+                     const filter *only, gathering *g, int64_t *seen)
 {
     int64_t begin = ivf->offsets[list->slot], end = ivf->offsets[list->slot + 1];
     float bias = list->score;
     int32_t least = least_sum(t, bias, g->floor);
+    int hopeless = least > t->most, every = !only->bits && !only->places;
     uint16_t sums[BLOCK];
-    if (begin == end || least > t->most)
+    if (every)
+        *seen += end - begin;
+    if (begin == end || (every && hopeless))
         return 1;
     for (int64_t block = begin / BLOCK; block <= (end - 1) / BLOCK; block++) {
-        uint32_t wanted = 0xffffffffu;
         int64_t first = block * BLOCK;
-        if (first < begin)
-            wanted &= 0xffffffffu << (begin - first);
-        if (first + BLOCK > end)
-            wanted &= 0xffffffffu >> (first + BLOCK - end);
-        if (bits) { /* the last word of the bitmap may be short */
-            const uint8_t *word = bits + first / 8;
-            int64_t left = (ivf->count + 7) / 8 - first / 8;
-            uint32_t allowed = 0;
-            for (int byte = 0; byte < 4 && byte < left; byte++)
-                allowed |= (uint32_t)word[byte] << (8 * byte);
-            wanted &= allowed;
-        }
-        if (!wanted)
+        uint32_t wanted = allowed_rows(ops, only, ivf->count, first, begin, end), reached;
+        if (!every)
+            *seen += bits_in(wanted);
+        if (!wanted || hopeless)
             continue;
-        uint32_t reached =
-            ops->block(ivf->codes + block * ivf->parts * 16, t->table, ivf->parts, (uint16_t)least, sums) & wanted;
+        for (int64_t at = 0; at < ivf->parts * 16; at += LINE) /* blocks to come; beyond the end nothing is read */
+            PREFETCH(ivf->codes + (block + 3) * ivf->parts * 16 + at);
+        reached = ops->block(ivf->codes + block * ivf->parts * 16, t->table, ivf->parts, (uint16_t)least, sums) & wanted;
         for (; reached; reached &= reached - 1) {
             int row = lowest_bit(reached);
             int full = g->count + 1 == g->room;
@@ -420,32 +470,15 @@ static int scan_list(const nitari_ivf *ivf, const tables *t, const nitari_ops *o
                 return 0;
             if (full) {
                 least = least_sum(t, bias, g->floor);
-                if (least > t->most)
+                hopeless = least > t->most;
+                if (hopeless && every)
                     return 1;
+                if (hopeless)
+                    break;
             }
         }
     }
     return 1;
-}
-
-/* How many bits are set from `begin` to `end`. */
-static int64_t set_bits(const uint8_t *bits, int64_t begin, int64_t end)
-{
-    int64_t count = 0, step;
-    for (; begin < end; begin += step) {
-        uint64_t word;
-        step = 8 - (begin & 7) < end - begin ? 8 - (begin & 7) : end - begin;
-        if (!(begin & 7) && end - begin >= 64) {
-            step = 64;
-            memcpy(&word, bits + begin / 8, 8);
-        } else
-            word = (uint64_t)(bits[begin >> 3] >> (begin & 7)) & ((1u << step) - 1);
-        word -= word >> 1 & 0x5555555555555555u;
-        word = (word & 0x3333333333333333u) + (word >> 2 & 0x3333333333333333u);
-        word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fu;
-        count += (int64_t)(word * 0x0101010101010101u >> 56);
-    }
-    return count;
 }
 
 /* How many of the nearest rows are from the farther half of the lists. */
@@ -461,29 +494,31 @@ static int64_t late(const nitari_ivf *ivf, const scored *lists, int64_t probes, 
 }
 
 static int64_t search(const nitari_ivf *ivf, const float *query, int64_t k, int64_t probes, int64_t candidates,
-                      const uint8_t *bits, int64_t *out_slots, float *out_distances, int64_t *counts, tables *t)
+                      const filter *only, int64_t skipped, const int64_t *seeds, int64_t seeded, int64_t *out_slots,
+                      float *out_distances, int64_t *counts, tables *t)
 {
     const nitari_ops *ops = ops_now();
     gathering g;
     int64_t found = -1;
-    if (!gathering_open(&g, candidates, 0))
+    if (!gathering_open(&g, candidates > seeded ? candidates : seeded, 0))
         return -1;
+    g.keep = candidates;
     fill_tables(ivf, query, t);
     probes = choose_lists(ivf, t, probes);
     counts[1] = counts[2] = 0;
-    for (int64_t i = 0; i < probes; i++) {
-        int64_t begin = ivf->offsets[t->lists[i].slot], end = ivf->offsets[t->lists[i].slot + 1];
-        counts[1] += end - begin;
-        counts[2] += bits ? set_bits(bits, begin, end) : end - begin;
+    for (int64_t i = skipped; i < probes; i++) {
+        counts[1] += ivf->offsets[t->lists[i].slot + 1] - ivf->offsets[t->lists[i].slot];
         if (i + 1 < probes)
             ask_for(ivf->codes + ivf->offsets[t->lists[i + 1].slot] / BLOCK * ivf->parts * 16, 8 * LINE);
-        if (!scan_list(ivf, t, ops, &t->lists[i], bits, &g))
+        if (!scan_list(ivf, t, ops, &t->lists[i], only, &g, &counts[2]))
             goto done;
     }
     if (!gathering_thin(&g))
         goto done;
     counts[0] = g.count;
-    found = refine_f16(&g, ivf->rows, ivf->dim, query, k, out_slots, out_distances);
+    for (int64_t i = 0; i < seeded; i++) /* there is room: at most `keep` are left, and that is half of it */
+        g.items[g.count++].slot = (int32_t)seeds[i];
+    found = refine_f16(&g, ivf->rows, ivf->dim, query, ivf->at, k, out_slots, out_distances);
     counts[3] = late(ivf, t->lists, probes, out_slots, found);
 done:
     free(g.items);
@@ -491,10 +526,13 @@ done:
 }
 
 int64_t nitari_ivf_search(const nitari_ivf *ivf, const float *query, int64_t k, int64_t probes, int64_t candidates,
-                          const uint8_t *bits, int64_t *out_slots, float *out_distances, int64_t *counts)
+                          const uint8_t *bits, const int32_t *places, const uint8_t *passing, int64_t skipped,
+                          const int64_t *seeds, int64_t seeded, int64_t *out_slots, float *out_distances,
+                          int64_t *counts)
 {
     size_t biases = (size_t)((ivf->lists + 15) / 16 * 16);
     size_t floats = (size_t)(ivf->reduced + ivf->parts * 16) + biases;
+    filter only = {bits, places, passing};
     tables t;
     int64_t found = -1;
     float *memory = malloc(floats * sizeof(float) + (size_t)ivf->lists * sizeof(scored) + (size_t)ivf->parts * 16);
@@ -505,9 +543,105 @@ int64_t nitari_ivf_search(const nitari_ivf *ivf, const float *query, int64_t k, 
     t.entries = t.biases + biases;
     t.lists = (scored *)(memory + floats);
     t.table = (uint8_t *)(t.lists + ivf->lists);
-    found = search(ivf, query, k, probes, candidates, bits, out_slots, out_distances, counts, &t);
+    found = search(ivf, query, k, probes, candidates, &only, skipped, seeds, seeded, out_slots, out_distances, counts,
+                   &t);
     free(memory);
     return found;
+}
+
+/* ---- filters ---- */
+
+int64_t nitari_look_up(const int32_t *places, int64_t count, const uint8_t *passing, const uint8_t *bits, uint8_t *out)
+{
+    const nitari_ops *ops = ops_now();
+    filter only = {bits, places, passing};
+    int64_t set = 0;
+    for (int64_t first = 0; first < count; first += BLOCK) {
+        uint32_t word = allowed_rows(ops, &only, count, first, 0, count);
+        set += bits_in(word);
+        for (int64_t at = first; at < first + BLOCK && at < count; at += 8, word >>= 8)
+            out[at / 8] = (uint8_t)word;
+    }
+    return set;
+}
+
+void nitari_invert(const int32_t *places, int64_t count, int64_t top, int32_t *starts, int32_t *slots)
+{
+    memset(starts, 0, (size_t)(top + 1) * sizeof(int32_t));
+    for (int64_t slot = 0; slot < count; slot++)
+        if (places[slot] >= 0)
+            starts[places[slot] + 1]++;
+    for (int64_t place = 0; place < top; place++)
+        starts[place + 1] += starts[place];
+    for (int64_t slot = 0; slot < count; slot++)
+        if (places[slot] >= 0)
+            slots[starts[places[slot]]++] = (int32_t)slot;
+    for (int64_t place = top; place > 0; place--)
+        starts[place] = starts[place - 1];
+    starts[0] = 0;
+}
+
+/* To find the slots at a place is to wait for memory twice. */
+static void ask_for_slots(const int32_t *starts, const int32_t *slots, const int32_t *places, int64_t i, int64_t count)
+{
+    if (i + 4 * AHEAD < count)
+        PREFETCH(starts + places[i + 4 * AHEAD]);
+    if (i + 2 * AHEAD < count)
+        PREFETCH(slots + starts[places[i + 2 * AHEAD]]);
+}
+
+void nitari_mark(const int32_t *starts, const int32_t *slots, const int32_t *places, int64_t count, uint8_t *bits)
+{
+    for (int64_t i = 0; i < count; i++) {
+        ask_for_slots(starts, slots, places, i, count);
+        for (int32_t at = starts[places[i]]; at < starts[places[i] + 1]; at++)
+            bits[slots[at] >> 3] |= (uint8_t)(1u << (slots[at] & 7));
+    }
+}
+
+int64_t nitari_slots_at(const int32_t *starts, const int32_t *slots, const int32_t *places, int64_t count, int64_t room,
+                        int64_t *out)
+{
+    int64_t found = 0;
+    for (int64_t i = 0; i < count; i++) {
+        ask_for_slots(starts, slots, places, i, count);
+        for (int32_t at = starts[places[i]]; at < starts[places[i] + 1]; at++) {
+            if (found < room)
+                out[found] = slots[at];
+            found++;
+        }
+    }
+    return found;
+}
+
+int64_t nitari_slots_of(const uint8_t *bits, int64_t count, int64_t *slots)
+{
+    int64_t found = 0;
+    for (int64_t first = 0; first < count; first += BLOCK) {
+        uint64_t eight;
+        for (; first + 64 <= count; first += 64) { /* mostly nothing */
+            memcpy(&eight, bits + first / 8, 8);
+            if (eight)
+                break;
+        }
+        for (uint32_t word = word_of(bits, first, count); word; word &= word - 1)
+            slots[found++] = first + lowest_bit(word);
+    }
+    return found;
+}
+
+void nitari_pick(const uint8_t *codes, int64_t parts, const int64_t *slots, int64_t count, uint8_t *out)
+{
+    for (int64_t i = 0; i < count; i++) {
+        const uint8_t *from = codes + slots[i] / BLOCK * parts * 16 + slots[i] % 16;
+        uint8_t *to = out + i / BLOCK * parts * 16 + i % 16;
+        int high = slots[i] % BLOCK / 16 * 4, higher = (int)(i % BLOCK / 16) * 4;
+        if (i + AHEAD < count)
+            for (int64_t part = 0; part < parts; part += LINE / 16)
+                PREFETCH(codes + (slots[i + AHEAD] / BLOCK * parts + part) * 16);
+        for (int64_t part = 0; part < parts; part++)
+            to[part * 16] |= (uint8_t)((from[part * 16] >> high & 15) << higher);
+    }
 }
 
 void nitari_encode(const float *residuals, int64_t count, int64_t reduced, int64_t width, const float *codebooks,

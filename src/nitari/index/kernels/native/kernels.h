@@ -38,12 +38,40 @@ typedef struct {
     const float *codebooks;   /* [reduced / width, width, 16] */
     const uint8_t *codes;     /* [ceil(count / 32), parts, 16] */
     const uint16_t *rows;     /* fp16 [count, dim] */
+    const int32_t *at;        /* [count]: which of `rows` each one is, ascending; NULL where they are all, in order */
 } nitari_ivf;
 
-/* counts[4]: rows truly compared; rows in the lists that were looked into; how many of those were allowed; how many of
-   the 64 nearest that were found are from the farther half of those lists. */
+/* Rows may be answered that have their bit in `bits` and whose item passes: `places` says for each slot where its item
+   stands (-1 for nowhere), `passing` has a bit for each place, in whole words of 32. `bits`, or `places` with `passing`,
+   may be NULL. The nearest `skipped` lists are not looked into; the slots `seeds`, at most `candidates`, stand for what was
+   found in them.
+   counts[4]: rows truly compared; rows in the lists that were looked into; how many of those were allowed; how many of
+   the 64 nearest that were found are from the farther half of all `probes` lists. */
 int64_t nitari_ivf_search(const nitari_ivf *ivf, const float *query, int64_t k, int64_t probes, int64_t candidates,
-                          const uint8_t *bits, int64_t *out_slots, float *out_distances, int64_t *counts);
+                          const uint8_t *bits, const int32_t *places, const uint8_t *passing, int64_t skipped,
+                          const int64_t *seeds, int64_t seeded, int64_t *out_slots, float *out_distances,
+                          int64_t *counts);
+
+/* Which of `count` slots may be answered, as for the search: a bitmap of (count + 7) / 8 bytes. Returns how many. */
+int64_t nitari_look_up(const int32_t *places, int64_t count, const uint8_t *passing, const uint8_t *bits, uint8_t *out);
+
+/* The slots at each place, ascending: those of place p are slots[starts[p]] up to starts[p + 1]. All of `places` are less
+   than `top`; starts: [top + 1]; slots: [count]. */
+void nitari_invert(const int32_t *places, int64_t count, int64_t top, int32_t *starts, int32_t *slots);
+
+/* Set the bits of the slots at some places. */
+void nitari_mark(const int32_t *starts, const int32_t *slots, const int32_t *places, int64_t count, uint8_t *bits);
+
+/* The slots at some places, one place behind the other; returns how many. At most `room` are
+   written. */
+int64_t nitari_slots_at(const int32_t *starts, const int32_t *slots, const int32_t *places, int64_t count, int64_t room,
+                        int64_t *out);
+
+/* The slots whose bits are set, ascending; returns how many. */
+int64_t nitari_slots_of(const uint8_t *bits, int64_t count, int64_t *slots);
+
+/* The codes of some rows (`count` of them, by slot), laid out anew: [ceil(count / 32), parts, 16], zeros at first. */
+void nitari_pick(const uint8_t *codes, int64_t parts, const int64_t *slots, int64_t count, uint8_t *out);
 
 /* The nearest of 16 centroids for each part of each row: uint8 [count, reduced / width]. */
 void nitari_encode(const float *residuals, int64_t count, int64_t reduced, int64_t width, const float *codebooks,

@@ -52,4 +52,14 @@ static uint32_t block(const uint8_t *codes, const uint8_t *table, int64_t parts,
     return reached;
 }
 
-const nitari_ops nitari_plain = {dot_f32, dot_f16, dots16, exact_f32, exact_f16, block};
+uint32_t nitari_look(const int32_t *places, const uint8_t *passing)
+{
+    uint32_t word = 0;
+    for (int row = 0; row < 32; row++) {
+        int32_t place = places[row] < 0 ? 0 : places[row];
+        word |= (uint32_t)(passing[place >> 3] >> (place & 7) & (places[row] >= 0)) << row;
+    }
+    return word;
+}
+
+const nitari_ops nitari_plain = {dot_f32, dot_f16, dots16, exact_f32, exact_f16, block, nitari_look};

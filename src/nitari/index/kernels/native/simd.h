@@ -14,7 +14,11 @@ typedef struct {
     double (*exact_f16)(const uint16_t *row, const double *query, int64_t dim);
     /* Sums of the table's entries for the 32 rows of a block, and which of them reach `least`. */
     uint32_t (*block)(const uint8_t *codes, const uint8_t *table, int64_t parts, uint16_t least, uint16_t *sums);
+    /* Which of 32 places (-1 for none) have their bit in `passing`, which is whole words of 32. */
+    uint32_t (*look)(const int32_t *places, const uint8_t *passing);
 } nitari_ops;
+
+uint32_t nitari_look(const int32_t *places, const uint8_t *passing);
 
 extern const nitari_ops nitari_plain;
 #if (defined(__x86_64__) || defined(__i386__)) && (defined(__GNUC__) || defined(__clang__))

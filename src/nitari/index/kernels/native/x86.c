@@ -147,7 +147,7 @@ AVX2 static uint32_t block_avx2(const uint8_t *codes, const uint8_t *table, int6
     return reached;
 }
 
-const nitari_ops nitari_avx2 = {dot_f32_avx2, dot_f16_avx2, dots16_avx2, exact_f32_avx2, exact_f16_avx2, block_avx2};
+const nitari_ops nitari_avx2 = {dot_f32_avx2, dot_f16_avx2, dots16_avx2, exact_f32_avx2, exact_f16_avx2, block_avx2, nitari_look};
 
 /* ---- AVX-512 ---- */
 
@@ -275,5 +275,20 @@ AVX512 static uint32_t block_avx512(const uint8_t *codes, const uint8_t *table, 
     return reached;
 }
 
-const nitari_ops nitari_avx512 = {dot_f32_avx512, dot_f16_avx512, dots16_avx512, exact_f32_avx512, exact_f16_avx512, block_avx512};
+AVX512 static uint32_t look_avx512(const int32_t *places, const uint8_t *passing)
+{
+    uint32_t result = 0;
+    for (int half = 0; half < 2; half++) {
+        __m512i place = _mm512_loadu_si512(places + 16 * half);
+        __mmask16 some = _mm512_cmpge_epi32_mask(place, _mm512_setzero_si512());
+        __m512i word = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), some, _mm512_srli_epi32(place, 5),
+                                                   (const int *)passing, 4);
+        __m512i bit = _mm512_sllv_epi32(_mm512_set1_epi32(1), _mm512_and_si512(place, _mm512_set1_epi32(31)));
+        result |= (uint32_t)_mm512_test_epi32_mask(word, bit) << (16 * half);
+    }
+    return result;
+}
+
+const nitari_ops nitari_avx512 = {dot_f32_avx512,   dot_f16_avx512, dots16_avx512, exact_f32_avx512,
+                                  exact_f16_avx512, block_avx512,   look_avx512};
 #endif
