@@ -19,9 +19,10 @@ _NOWHERE = -9.0
 """What is no cosine: of photos that may not answer."""
 STRENGTHS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 DEPTH = 10
-# In cosines, at the strength that ``auto`` takes.
-_AWAY = (0.0, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06)
-_TOWARDS = (0.0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08)
+# At the strength that ``auto`` takes: in what the first flat answers lack to the first worn ones, and in standard
+# deviations of likeness.
+_AWAY = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.4)
+_TOWARDS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3)
 # What a point of the share of worn photos that is too much or too little, and of styles found at once, is worth in
 # points of precision.
 _POINTS_OF_SHARE = 0.1
@@ -147,9 +148,10 @@ def judge(
             kinds_right += int((guessed == samples.kinds[asking]).sum())
             kinds_asked += int(asking.sum())
         asked.append(_questions(samples, learned, held, probable))
-    everything = list(range(folds))
-    best = reach or choose(asked, everything)
-    chosen = [reach or choose(asked, [other for other in everything if other != fold]) for fold in everything]
+    if reach is None:
+        best, chosen = choose(asked)
+    else:
+        best, chosen = reach, [reach] * folds
     points = tuple(_point(asked, chosen, strength) for strength in STRENGTHS)
     return (
         Judgement(
@@ -168,21 +170,45 @@ def judge(
     )
 
 
-def choose(asked: Sequence[tuple[_Asked, _Asked]], folds: Sequence[int]) -> Reach:
-    """How far to move: what does best on these folds at the strength of ``auto``.
+def choose(asked: Sequence[tuple[_Asked, _Asked]]) -> tuple[Reach, list[Reach]]:
+    """How far to move: what does best at the strength of ``auto``, on all folds; and for each fold on all others.
 
     Precision counts, and that a style is still found at once. So does, a tenth as much, that worn photos come neither
     more nor less often than they are among what is right: none at all is no better than nothing else.
     """
-    fair = _fair([asked[fold][0] for fold in folds])
+    kinds = [kind for kind, _ in asked]
+    fair = np.array([_fair([kind]) for kind in kinds])
+    away, towards = _scales(kinds)
+    reaches = [Reach(a * away / BASE, t * towards / BASE) for a, t in product(_AWAY, _TOWARDS)]
+    # How many asked in each fold, for their kind and for their style, and what they found, for each reach.
+    counts = np.array([(len(kind.cue), len(style.cue)) for kind, style in asked], dtype=np.float64)
+    found = np.array([[_point([pair], [reach], None) for pair in asked] for reach in reaches], dtype=object)
+    measured = np.array([[(p.precision, p.worn, p.style) for p in row] for row in found])
 
-    def worth(away: float, towards: float) -> float:
-        reach = Reach(away / BASE, towards / BASE)
-        point = _point([asked[fold] for fold in folds], [reach] * len(folds), None)
-        return point.precision + _POINTS_OF_STYLE * point.style - _POINTS_OF_SHARE * abs(point.worn - fair)
+    def best(folds: Sequence[int]) -> Reach:
+        of_kind, of_style = counts[folds].sum(axis=0)
+        share = counts[folds, 0] / max(of_kind, 1)
+        precision, worn = (measured[:, folds, :2] * share[None, :, None]).sum(axis=1).T
+        style = (measured[:, folds, 2] * counts[folds, 1]).sum(axis=1) / max(of_style, 1)
+        bias = np.abs(worn - float(fair[folds] @ share))
+        worth = precision + _POINTS_OF_STYLE * style - _POINTS_OF_SHARE * bias
+        return reaches[int(worth.argmax())]  # the first, which is the shortest, where several are as good
 
-    away, towards = max(product(_AWAY, _TOWARDS), key=lambda pair: worth(*pair))
-    return Reach(away / BASE, towards / BASE)
+    every = list(range(len(asked)))
+    return best(every), [best([other for other in every if other != fold]) for fold in every]
+
+
+def _scales(asked: Sequence[_Asked]) -> tuple[float, float]:
+    """What a movement is measured by, in cosines: by how much flat answers come later, and how likeness spreads."""
+    lacking, spread = [], []
+    for one in asked:
+        depth = min(DEPTH, int(one.worn.sum()), int((~one.worn).sum()))
+        if not len(one.cue) or not depth:
+            continue
+        worn, flat = (np.sort(one.likeness[:, rows], axis=1)[:, -depth:] for rows in (one.worn, ~one.worn))
+        lacking.append(float((worn.mean(axis=1) - flat.mean(axis=1)).mean()))
+        spread.append(float(one.likeness[:, ~one.worn].std(axis=1).mean()))
+    return max(float(np.mean(lacking or [0.0])), 1e-3), max(float(np.mean(spread or [0.0])), 1e-3)
 
 
 def _questions(samples: Samples, learned: Learned, held: BoolArray, cues: FloatArray) -> tuple[_Asked, _Asked]:
