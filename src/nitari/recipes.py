@@ -8,7 +8,9 @@ collections use are loaded once.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -27,17 +29,21 @@ if TYPE_CHECKING:
     from nitari.models.card import Card, Part
     from nitari.models.store import ModelStore
     from nitari.regions.base import RegionFinder
-    from nitari.runtimes.lazy import LazyModel
+    from nitari.runtimes.lazy import LazyModel, Runs
+    from nitari.runtimes.remembering import OutputMemory
 
 log = logging.getLogger(__name__)
 
 SALIENCY_CARD = "u2netp"
 FINDER_CARD = "nitari-regions"
+TRUNK_CARD = "efficientnet-lite0"
+"""Whose first blocks a region finder in training starts from."""
 REGION_CARDS = {"saliency": SALIENCY_CARD, "garments": FINDER_CARD}
 """Which network finds regions, by ``extract.regions``; those not named here have none."""
 # Networks that some extractor of this process holds, by all that shapes them: extractors share what they can.
 _networks: WeakValueDictionary[tuple[object, ...], LazyModel] = WeakValueDictionary()
 _networks_lock = Lock()
+_memory: ContextVar[OutputMemory | None] = ContextVar("_memory", default=None)
 
 
 def open_store(settings: Settings) -> ModelStore:
@@ -46,6 +52,21 @@ def open_store(settings: Settings) -> ModelStore:
 
     models = settings.models
     return ModelStore(cache=models.cache, cards=models.cards, download=models.download)
+
+
+@contextmanager
+def remembering_outputs() -> Iterator[None]:
+    """Let networks of extractors that are built meanwhile run once on each input, as when many models share one.
+
+    It takes memory: some 75 KB a photo with the default models, a gigabyte at most. Not for serving.
+    """
+    from nitari.runtimes.remembering import OutputMemory
+
+    token = _memory.set(OutputMemory())
+    try:
+        yield
+    finally:
+        _memory.reset(token)
 
 
 def recipe_of(settings: Settings) -> Recipe:
@@ -106,7 +127,7 @@ class Extractors:
         embedder = self._embedder(chosen)
         return Extractor(
             decoder=ImageDecoder(max_bytes=images.max_bytes, max_pixels=images.max_pixels),
-            regions=self._regions(chosen),
+            regions=self.finder(chosen),
             embedder=embedder,
             descriptor=LowLevelDescriptor() if chosen.extract.lowlevel else None,
             views=chosen.extract.views,
@@ -270,20 +291,35 @@ class Extractors:
         fingerprint = self._fingerprint(card)
         return OnnxEmbedder(card=card, model=self._lazy(card, fingerprint), fingerprint=fingerprint)
 
-    def _regions(self, settings: Settings) -> RegionFinder:
-        """The region finder that the settings name."""
+    def detector(self, name: str, *, threshold: float | None = None) -> RegionFinder:
+        """The finder of a detector's card.
+
+        Args:
+            name: Of the card, or its file.
+            threshold: Least score of what it finds; the card's if not given.
+
+        Raises:
+            ModelError: a card of another kind.
+        """
+        from nitari.regions.detector import GarmentFinder
+
+        card = self._store.card(name)
+        fingerprint = self._fingerprint(card)
+        model = self._lazy(card, fingerprint)
+        return GarmentFinder(card=card, model=model, fingerprint=fingerprint, threshold=threshold)
+
+    def finder(self, settings: Settings) -> RegionFinder:
+        """The region finder that settings name."""
+        if settings.extract.regions == "garments":
+            return self.detector(FINDER_CARD)
         if settings.extract.regions == "whole":
             from nitari.regions.whole import WholeFinder
 
             return WholeFinder()
-        card = self._store.card(REGION_CARDS[settings.extract.regions])
-        fingerprint = self._fingerprint(card)
-        if card.kind == "detector":
-            from nitari.regions.detector import GarmentFinder
-
-            return GarmentFinder(card=card, model=self._lazy(card, fingerprint), fingerprint=fingerprint)
         from nitari.regions.saliency import SaliencyFinder
 
+        card = self._store.card(SALIENCY_CARD)
+        fingerprint = self._fingerprint(card)
         return SaliencyFinder(card=card, model=self._lazy(card, fingerprint), fingerprint=fingerprint)
 
     def _lazy(self, card: Card, fingerprint: str) -> LazyModel:
@@ -292,12 +328,14 @@ class Extractors:
         from nitari.runtimes.onnx import OnnxModel
 
         runtime = self._settings.runtime
+        memory = _memory.get()
+        key = (fingerprint, self._settings.models.cache, runtime.providers, runtime.threads, memory)
 
-        def load() -> OnnxModel:
+        def load() -> Runs:
             (network,) = self._store.networks(card, progress=log.info)
-            return OnnxModel(network.path, providers=runtime.providers, threads=runtime.threads)
+            model = OnnxModel(network.path, providers=runtime.providers, threads=runtime.threads)
+            return model if memory is None else memory.remembering(fingerprint, model)
 
-        key = (fingerprint, self._settings.models.cache, runtime.providers, runtime.threads)
         with _networks_lock:
             return _networks.setdefault(key, LazyModel(load))
 

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from nitari.cli.output import CommandContext, err, is_terminal, json_option, print_error, print_json, print_table
 from nitari.cli.searching import worn_choice
 from nitari.errors import UsageError
-from nitari.recipes import Extractors
+from nitari.recipes import Extractors, remembering_outputs
 from nitari.wiring import open_decoder, open_feed, open_ingester, open_searcher
 
 if TYPE_CHECKING:
@@ -156,11 +156,12 @@ def measure(
         cards = fold_cards(folds)
         asked = strictly(asked, len(cards)) if is_strict else asked
         runs = []
-        for fold, card in enumerate(cards):
-            part = asking(asked, fold, len(cards))
-            if part.queries:
-                models = settings.models.model_copy(update={"embedder": str(card.resolve())})
-                runs.append(_run(settings.model_copy(update={"models": models}), part, bar, options))
+        with remembering_outputs():  # what the folds' models have in common sees each photo once, not once a fold
+            for fold, card in enumerate(cards):
+                part = asking(asked, fold, len(cards))
+                if part.queries:
+                    models = settings.models.model_copy(update={"embedder": str(card.resolve())})
+                    runs.append(_run(settings.model_copy(update={"models": models}), part, bar, options))
         return pooled(asked, runs)
 
 
