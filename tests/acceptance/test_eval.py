@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from nitari.evaluate.qrels import read_run
 
+ACCEPTED = Path(__file__).parent.parent.parent / "benchmarks" / "accepted" / "luma.json"
 MEASURES = ["Success@1", "Success@5", "Success@10", "P@1", "P@10", "mAP", "nDCG@10"]
 
 
@@ -31,9 +33,31 @@ def value(found: dict[str, Any], measure: str) -> float:
     return float(found["measures"][measure]["value"])
 
 
-def test_luma_back_views_find_their_style(tmp_path: Path, data_dir: Path, model_store: object) -> None:
+@dataclass(frozen=True)
+class LumaRun:
+    """The default configuration on luma, evaluated once.
+
+    Args:
+        folder: The home, with ``run.txt`` and the saved run, ``run.json``, in it.
+        found: What the command printed.
+    """
+
+    folder: Path
+    found: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def luma_run(tmp_path_factory: pytest.TempPathFactory, data_dir: Path, model_store: object) -> LumaRun:
+    """One run that several tests look at."""
+    folder = tmp_path_factory.mktemp("luma")
+    files = ("--run", str(folder / "run.txt"), "--save", str(folder / "run.json"))
+    return LumaRun(folder, evaluate(folder, "luma", data_dir / "luma", *files))
+
+
+@pytest.mark.timeout(1200)
+def test_luma_back_views_find_their_style(luma_run: LumaRun, data_dir: Path) -> None:
     """145 back views over the main photos of 461 items: Success@1 >= .55, Success@5 >= .80; the run says the same."""
-    found = evaluate(tmp_path, "luma", data_dir / "luma", "--run", str(tmp_path / "run.txt"))
+    found, tmp_path = luma_run.found, luma_run.folder
     assert list(found["measures"]) == MEASURES
     assert (found["queries"], found["judged"], found["failed"], found["gallery"]["items"]) == (145, 145, 0, 461)
     assert value(found, "Success@1") >= 0.55
@@ -60,6 +84,24 @@ def test_worn_photos_find_flat_ones(tmp_path: Path, data_dir: Path, model_store:
     assert (found["queries"], found["judged"], found["failed"], found["gallery"]["items"]) == (804, 402, 0, 5557)
     assert value(found, "P@10") >= 0.70
     assert value(found, "P@5 in flat") >= 0.33
+
+
+@pytest.mark.timeout(1200)
+def test_nothing_dropped_since_the_accepted_run(luma_run: LumaRun) -> None:
+    """No measure that decides on luma is significantly worse than in the run that was accepted last.
+
+    If a drop is meant, look at it and accept the new run: docs/how-to/compare.md says how.
+    """
+    command = [sys.executable, "-m", "nitari", "--home", str(luma_run.folder), "compare", str(ACCEPTED)]
+    command += [str(luma_run.folder / "run.json"), "--fail-on-drop", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["dropped"] == []
+    assert (told["queries"], told["judged"], told["left_out"]) == (145, 145, 0)
+    assert {name: one["b"] for name, one in told["measures"].items()} == {
+        name: one["value"] for name, one in luma_run.found["measures"].items()
+    }
 
 
 @pytest.mark.slow

@@ -190,7 +190,11 @@ def small(run: SavedRun, kept: int = SMALL) -> SavedRun:
         replace(query, photo="", ranking=query.ranking[:kept], hits=(), failure=query.failure and "failed")
         for query in run.queries
     )
-    return replace(run, queries=queries, kept=min(kept, run.kept), image_base=None)
+    settings = {
+        name: Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+        for name, value in run.settings.items()
+    }
+    return replace(run, queries=queries, settings=settings, kept=min(kept, run.kept), image_base=None)
 
 
 def write_saved(path: Path, run: SavedRun) -> None:

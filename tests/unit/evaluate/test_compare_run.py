@@ -80,15 +80,20 @@ def test_a_protocols_run_is_saved_with_what_it_measured(tmp_path: Path) -> None:
 
 def test_a_small_run_tells_no_paths(tmp_path: Path) -> None:
     """Cut rankings, no photos, no folder, no texts of failures; the measures stay."""
-    failed = replace(RUN, queries=(*RUN.queries, SavedQuery("q4", failure="photo '/home/me/x.jpg' cannot be read")))
+    failed = replace(
+        RUN,
+        settings={"folds": str(tmp_path / "folds"), "threads": 1},
+        queries=(*RUN.queries, SavedQuery("q4", failure="photo '/home/me/x.jpg' cannot be read")),
+    )
     write_saved(tmp_path / "run.json", small(failed, kept=2))
     text = (tmp_path / "run.json").read_text("utf-8")
-    assert not any(word in text for word in ("jpg", "somewhere", "shop.example", "home"))
+    assert not any(word in text for word in ("jpg", "somewhere", "shop.example", "home", str(tmp_path)))
     found = read_saved(tmp_path / "run.json")
     assert found.by_id()["q1"].ranking == ("one", "two")
     assert found.by_id()["q1"].measures["mAP"] == pytest.approx(1 / 3)
     assert found.by_id()["q4"].failure == "failed"
     assert (found.depth, found.kept) == (1000, 2)
+    assert found.settings == {"folds": "folds", "threads": 1}
 
 
 @pytest.mark.parametrize(
