@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitari.errors import NotFoundError
-from nitari.extract import unit
 from nitari.search.belief import VOTERS, Belief, believed, known
 from nitari.search.classifier import Classifier
 from nitari.search.collapse import twins
@@ -114,17 +113,24 @@ def ranked(holding: Holding, find: Find, wish: Wish, count: int) -> Ranked:
         count: At least 1.
     """
     passing = wish.wanted
-    nearest = find(max(count, WINDOW + 1), passing)
+    reach = max(count, WINDOW + 1) if _looks_again(holding, wish) else count
+    nearest = find(reach, passing)
     belief = _belief(holding, nearest, wish)
     if belief is not None and wish.category == "restrict" and belief.guess.probability >= SURE:
         passing = narrowed(wish.wanted, wish.attribute, belief.guess.value)
-        nearest = find(max(count, WINDOW + 1), passing)
+        nearest = find(reach, passing)
         belief = replace(belief, guess=replace(belief.guess, restricted=True))
     answer = _ordered(holding, nearest, wish, belief)
     gone = sum(map(len, answer.duplicates.values()))
     if gone and len(answer) < count and len(nearest) > WINDOW:
         answer = _ordered(holding, find(count + gone, passing), wish, belief)
     return answer.first(count)
+
+
+def _looks_again(holding: Holding, wish: Wish) -> bool:
+    """Whether anything in the window may come in another order than the index has it."""
+    by_category = wish.category != "off" and wish.classifier is not None
+    return by_category or wish.collapse or len(holding.index) > len(holding.items)
 
 
 def _belief(holding: Holding, nearest: Nearest, wish: Wish) -> Belief | None:
@@ -229,8 +235,11 @@ def _collapsed(
 
 
 def _vectors(holding: Holding, keys: KeyArray) -> FloatArray | None:
-    """The stored vectors of keys: float32 ``[n, dim]``, unit rows; ``None`` where the index is being filled."""
+    """The stored vectors of keys: float32 ``[n, dim]``, of unit length but for how they are stored.
+
+    ``None`` where the index is being filled, and does not have them all yet.
+    """
     try:
-        return unit(holding.index.vectors(keys))
+        return holding.index.vectors(keys)
     except NotFoundError:
         return None
