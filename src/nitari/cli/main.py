@@ -23,6 +23,7 @@ _COMMANDS = {
     "stats": ("nitari.cli.catalog", "stats_command"),
     "catalog": ("nitari.cli.catalog", "catalog_group"),
     "serve": ("nitari.cli.serving", "serve_command"),
+    "train": ("nitari.cli.training", "train_group"),
     "eval": ("nitari.cli.evaluating", "eval_command"),
     "compare": ("nitari.cli.comparing", "compare_command"),
     "model": ("nitari.cli.modeling", "model_group"),

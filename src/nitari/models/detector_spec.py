@@ -34,7 +34,7 @@ class DetectorSpec:
     @property
     def channels(self) -> int:
         """Of the output."""
-        return self.mask_slice.stop
+        return 1 + _SIDES + len(self.labels) + self.mask_cells**2
 
     @property
     def labels_slice(self) -> slice:
@@ -44,8 +44,7 @@ class DetectorSpec:
     @property
     def mask_slice(self) -> slice:
         """The channels of the mask."""
-        start = self.labels_slice.stop
-        return slice(start, start + self.mask_cells * self.mask_cells)
+        return slice(self.channels - self.mask_cells**2, self.channels)
 
 
 def read_detector(table: Table) -> DetectorSpec:

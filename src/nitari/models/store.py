@@ -190,6 +190,22 @@ class ModelStore:
             networks.append(network or self._make(part, weight, source, told))
         return tuple(networks)
 
+    def weights(self, card: Card, *, progress: Progress | None = None) -> Path:
+        """A card's weights as they were published, for training that starts from them; fetched if allowed.
+
+        Raises:
+            ModelError: they cannot be had, or the card does not pin any.
+        """
+        self.networks(card, progress=progress)
+        for source in card.weights:
+            kept = self._kept(source)
+            if source.sha256 and kept.is_file() and sources.digest(kept) == source.sha256:
+                return kept
+        raise ModelError(
+            f"the weights of model {card.name} are not in {self._cache}",
+            remedy=f"nitari model pull {card.name} --force",
+        )
+
     def _read(self, name: str) -> Card:
         """A card by name or file, its parts not looked at."""
         if name.endswith(".toml"):

@@ -2,7 +2,7 @@
 
 The network answers for each cell of a grid, in the channels of one output (``DetectorSpec`` says which): whether a
 region's middle is in it, how far the region reaches from the cell's middle to the left, top, right and bottom, what
-it is, and the mask of the cell's own pixels. Without anchors, as FCOS (arXiv 1904.01355) and CenterNet (arXiv 1904.07850).
+it is, and the mask of the cell's own pixels. Without anchors, as FCOS (arXiv 1904.01355) and CenterNet (1904.07850).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nitari.models.card import DetectorSpec
+from nitari.models.detector_spec import DetectorSpec
 from nitari.types import ByteArray, FloatArray
 
 MOST = 24

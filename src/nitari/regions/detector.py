@@ -33,14 +33,17 @@ class GarmentFinder:
         card: A card of kind ``detector``.
         model: The network, as the model store pulled it.
         fingerprint: Of card and weights (``store.Network.fingerprint``); the card's own where not given.
+        threshold: Least score of a middle, 0-1; the card's where not given.
     """
 
-    def __init__(self, *, card: Card, model: Model, fingerprint: str = "") -> None:
+    def __init__(self, *, card: Card, model: Model, fingerprint: str = "", threshold: float | None = None) -> None:
         self._card = card
         self._input = card.network_input
         self._spec = card.network_detector
         self._model = model
-        self._fingerprint = hashlib.sha256(f"{fingerprint or card.fingerprint} {RULE}".encode()).hexdigest()[:16]
+        self._threshold = self._spec.threshold if threshold is None else threshold
+        shaping = f"{fingerprint or card.fingerprint} {self._threshold} {RULE}"
+        self._fingerprint = hashlib.sha256(shaping.encode()).hexdigest()[:16]
 
     @property
     def fingerprint(self) -> str:
@@ -53,7 +56,7 @@ class GarmentFinder:
         return max(self._input.size)
 
     def find(self, photo: Photo) -> tuple[Region, ...]:
-        """See ``RegionFinder.find``; a region's score is how sure the network is that there is one.
+        """See ``RegionFinder.find``; a region's score is the probability that one is there, times its label's.
 
         Raises:
             ModelError: where the network does not give what its card says.
@@ -61,7 +64,7 @@ class GarmentFinder:
         cells = self._cells(photo)
         figure = mask(cells, self._spec)
         figures = products(figure)
-        found = regions(cells, self._spec, threshold=self._spec.threshold)
+        found = regions(cells, self._spec, threshold=self._threshold)
         made = self._labeled(found, figures, figure) or [
             Region(box_of(blob, figure.shape, margin=MARGIN), "product", blob.mean / 255, figure) for blob in figures
         ]
@@ -77,14 +80,15 @@ class GarmentFinder:
             raise ModelError(f"model {self._card.name} gave {list(output.shape)}, expected {list(expected)}")
         if not np.isfinite(output).all():
             raise ModelError(f"model {self._card.name} gave values that are not finite")
-        return output[0]
+        cells: FloatArray = output[0]
+        return cells
 
     def _labeled(self, found: Found, figures: list[Blob], figure: ByteArray) -> list[Region]:
         """The regions found, their boxes moved to the mask's figures where both agree, and grown by the margin."""
         made = []
-        for box, score, label in zip(
-            moved(found.boxes, figures, figure.shape), found.scores, found.labels, strict=True
-        ):
+        boxes = moved(found.boxes, figures, figure.shape)
+        scores = found.scores * found.label_scores
+        for box, score, label in zip(boxes, scores, found.labels, strict=True):
             margin = MARGIN * (box[2:] - box[:2])
             x1, y1 = (box[:2] - margin).clip(0, 1)
             x2, y2 = (box[2:] + margin).clip(0, 1)
