@@ -166,3 +166,40 @@ def test_fingerprint() -> None:
         for views in ("whole", "box", "mean", "both")
     }
     assert len(made) == 4
+
+
+class Halving:
+    """A query transform that turns vectors half way to the last axis, by the strength."""
+
+    def cue(self, vectors: FloatArray) -> float:
+        """Three quarters, whatever is shown."""
+        return 0.75
+
+    def apply(self, vectors: FloatArray, strength: float | None = None) -> FloatArray:
+        """Adds the last axis, so much; a half where nobody says how much."""
+        moved = vectors + np.eye(4, dtype=np.float32)[3] * (0.5 if strength is None else strength)
+        turned: FloatArray = (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
+        return turned
+
+
+def test_undressed() -> None:
+    """The gallery's vectors know no wearer; a query's are turned as far as is asked, region by region."""
+    parts = {"decoder": Decoder(), "regions": Finder(PRODUCT), "embedder": Embedder(), "views": "both"}
+    dressed = Extractor(**parts, transform=Halving())  # type: ignore[arg-type]
+    plain = Extractor(**parts)  # type: ignore[arg-type]
+    gallery = dressed.extract(b"")
+    assert gallery.worn is None
+    assert dressed.fingerprint == plain.fingerprint, "stored vectors are the same"
+    for one, other in zip(gallery.views, plain.extract(b"").views, strict=True):
+        np.testing.assert_array_equal(one.vector, other.vector)
+    for worn, strength in (("auto", 0.5), (1.0, 1.0), (0.0, 0.0)):
+        found = dressed.undressed(gallery, worn)  # type: ignore[arg-type]
+        assert found.worn == 0.75
+        assert [view.region for view in found.views] == [view.region for view in gallery.views]
+        for view, before in zip(found.views, gallery.views, strict=True):
+            expected = before.vector + np.array([0, 0, 0, strength])
+            np.testing.assert_allclose(view.vector, expected / np.linalg.norm(expected), atol=1e-6)
+    off = dressed.undressed(gallery, "off")
+    assert off.worn == 0.75, "what the photo shows is told all the same"
+    assert off.views is gallery.views
+    assert plain.undressed(gallery, "auto") is gallery

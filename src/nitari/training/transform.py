@@ -21,7 +21,7 @@ from nitari.types import BoolArray, FloatArray
 FOLDS = 5
 BASE = 0.5
 """The strength that ``auto`` takes for what is worn for certain: twice as much can be asked for."""
-FEWEST = 20
+FEWEST = 10
 """Photos of each sort without which nothing is learned."""
 FEWEST_OF_A_KIND = 8
 # How strongly directions that hardly vary within a kind are mistrusted, in mean variances; measured between .01 and 1.

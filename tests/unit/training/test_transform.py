@@ -96,5 +96,5 @@ def test_without_kinds() -> None:
 def test_too_few_photos(worn: bool) -> None:
     """A handful of photos of one sort teaches nothing, and the error says so."""
     few = SAMPLES.at((SAMPLES.worn != worn) | (np.arange(len(SAMPLES)) < 4))
-    with pytest.raises(DataError, match="at least 20"):
+    with pytest.raises(DataError, match="at least 10"):
         learn(few, embedder="e")
