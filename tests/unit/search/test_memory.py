@@ -116,6 +116,35 @@ def test_memory_does_not_show(choice: Choice, before: Choice) -> None:
     assert forgetful.detect(b"x").regions == extractor.detect(b"x").regions
 
 
+class Turning:
+    """A query transform that adds the first axis, so much."""
+
+    def cue(self, vectors: FloatArray) -> float:
+        """Certainly worn."""
+        return 1.0
+
+    def apply(self, vectors: FloatArray, strength: float | None = None) -> FloatArray:
+        """Unit rows."""
+        moved = vectors + np.eye(1, vectors.shape[1], dtype=np.float32) * (0.5 if strength is None else strength)
+        turned: FloatArray = (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
+        return turned
+
+
+def test_another_wish_about_the_wearer() -> None:
+    """What is asked about the wearer runs no network again, and one answer does not show in another."""
+    parts = Watched()
+    extractor = Extractor(decoder=parts, regions=parts, embedder=parts, views="both", transform=Turning())
+    remembering = RememberingExtractor(extractor, photos=8)
+    fresh = extractor.extract(b"x", describe=False)
+    remembering.extract(b"x", worn="auto")
+    parts.log.clear()
+    for worn in (0.9, "off", "auto", 0.0, 0.9):
+        found = remembering.extract(b"x", worn=worn)  # type: ignore[arg-type]
+        assert _same(found, extractor.undressed(fresh, worn))  # type: ignore[arg-type]
+        assert found.worn == 1.0
+    assert parts.log == []
+
+
 def test_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The photos and boxes that were not asked for the longest are forgotten."""
     monkeypatch.setattr(memory_module, "_CHOICES", 2)
