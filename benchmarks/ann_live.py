@@ -1,6 +1,6 @@
 """Queries while the catalog changes: a million products, 500 upserts and 50 deletes a second, seals and merges inside.
 
-    python benchmarks/ann_live.py --work DIR --json FILE [--rows N] [--seconds S]
+    python benchmarks/ann_live.py --work DIR --json FILE [--rows N] [--seconds S] [--seal-rows N]
 
 Three processes, as in production: one searches (and follows the catalog, as a server does), one writes, one maintains
 the index (``nitari index maintain``). The catalog is filled with vectors as they are, without photos and networks; it
@@ -54,8 +54,8 @@ DIM = 128
 COLLECTION = CollectionSpec("benchmark", DIM, "benchmark")
 UPSERTS, DELETES, STEPS = 500, 50, 10
 """A second; and in so many commits."""
-SEAL_ROWS = 4096
-"""So small that some segments are sealed, and four of them merged, within a minute."""
+SEAL_ROWS = 2048
+"""So small that some segments are sealed, and four of them merged, within a minute, on a busy machine, too."""
 QUERIES_PER_S = 150
 QUIET_S = 20.0
 LAG_S = 0.3
@@ -111,9 +111,9 @@ def put(item_id: str, vector: Array, version: str) -> ItemPut:
     return ItemPut(Item(item_id, (link,)), None, digest, (ImagePut(link, digest, features=features),))
 
 
-def settings_of(home: Path) -> Settings:
+def settings_of(home: Path, seal_rows: int = SEAL_ROWS) -> Settings:
     """Nitari's settings for a home; in its file, so that the maintainer has them, too."""
-    (home / CONFIG_NAME).write_text(f"[index]\nseal_rows = {SEAL_ROWS}\n", encoding="utf-8")
+    (home / CONFIG_NAME).write_text(f"[index]\nseal_rows = {seal_rows}\n", encoding="utf-8")
     return load_settings(home=home)
 
 
@@ -148,7 +148,7 @@ def prepare(catalog: SqlCatalog) -> None:
 def write(home: Path, rows: int, seconds: float) -> None:
     """The writing process: a line a commit, with its number and when it was acknowledged."""
     plan = Plan(rows, seconds)
-    with open_catalog(settings_of(home)) as catalog:
+    with open_catalog(load_settings(home=home)) as catalog:
         print("ready", flush=True)
         sys.stdin.readline()
         begin = time.monotonic()
@@ -275,12 +275,12 @@ class Reader:
                 log.published.append((time.monotonic(), frozenset(one["name"] for one in body["segments"])))
 
 
-def measure(work: Path, rows: int, seconds: float) -> dict[str, Any]:
+def measure(work: Path, rows: int, seconds: float, seal_rows: int) -> dict[str, Any]:
     """Quiet, then under edits."""
     home = work / "live" / "home"
     shutil.rmtree(home, ignore_errors=True)
     shutil.copytree(filled(work, rows), home)
-    settings, plan = settings_of(home), Plan(rows, seconds)
+    settings, plan = settings_of(home, seal_rows), Plan(rows, seconds)
     with open_catalog(settings) as catalog:
         began = time.perf_counter(), time.process_time()
         maintain_once(settings, catalog, settle=True)
@@ -322,6 +322,7 @@ def measure(work: Path, rows: int, seconds: float) -> dict[str, Any]:
         "upserts_per_s": UPSERTS,
         "deletes_per_s": plan.deletes * STEPS,
         "queries_per_s": QUERIES_PER_S,
+        "seal_rows": seal_rows,
         "sealed_s": sealed_s,
         "sealed_cpu_s": sealed_cpu_s,
         "open_s": reader.open_s,
@@ -447,12 +448,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seal-rows", type=int, default=SEAL_ROWS, help="so many new rows become a segment")
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.write:
         write(given.write, given.rows, given.seconds)
         return
-    figures = measure(given.work, given.rows, given.seconds)
+    figures = measure(given.work, given.rows, given.seconds, given.seal_rows)
     given.json.write_text(json.dumps(figures), encoding="utf-8")
     for name in ("quiet", "edited"):
         print(name, {key: value for key, value in figures[name].items() if not isinstance(value, list)})

@@ -1,7 +1,11 @@
-"""Draws what ``ann.py`` measured. Run in an environment of its own, which has matplotlib: ``ann_plots.py JSON FOLDER``.
+"""Draws what ``ann.py`` measured. Run in an environment of its own, which has matplotlib.
+
+    python benchmarks/ann_plots.py JSON FOLDER
+    python benchmarks/ann_plots.py benchmarks/ann_rows.json docs/images rows
 
 One picture a data set for speed against recall, one for filters, one for cost against rows, one for queries under
-edits. Nitari is drawn heavier than the others.
+edits; with ``rows`` only that of cost against rows. Nitari is drawn heavier than the others. ``ann_rows.json`` has the
+figures of docs/nearest-neighbors.md for it, which were measured one after the other.
 """
 
 from __future__ import annotations
@@ -47,6 +51,9 @@ def main() -> None:
     plt.rcParams.update({"font.size": 11, "axes.grid": True, "grid.alpha": 0.3, "figure.dpi": 110})
     machine = report["machine"]
     note = f"{machine['cpu']}, {machine['cores']} cores, one thread; Python {machine['python']}"
+    if sys.argv[3:] == ["rows"]:
+        _growth(report["sets"], folder / "ann-rows.png", note)
+        return
     for data in report["sets"]:
         _recall(data, folder / f"ann-{data['name']}.png", note)
         if data["shares"]:
@@ -150,9 +157,9 @@ def _growth(sets: list[dict[str, Any]], path: Path, note: str) -> None:
         if len(points) < 2:
             continue
         rows, costs = np.asarray(points).T
-        slope = np.polyfit(np.log(rows), np.log(costs), 1)[0]
-        style = _style(system)
-        axes.plot(rows, costs, **{**style, "label": f"{system['name']}: rows to the {slope:.2f}", "ms": 7})
+        slopes = np.diff(np.log(costs)) / np.diff(np.log(rows))
+        label = f"{system['name']}: rows to the " + ", then ".join(f"{slope:.2f}" for slope in slopes)
+        axes.plot(rows, costs, **{**_style(system), "label": label, "ms": 7})
         drawn = True
     axes.set_xscale("log")
     axes.set_yscale("log")
