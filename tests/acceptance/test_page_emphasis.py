@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Route, expect
 
 from support.page import API, PHONE, Site, Tab, Visit
 
-TOP = 8
+TOP = 6
 
 
 @pytest.fixture
@@ -102,8 +102,12 @@ def test_a_link_restores_it(tab: Tab, colored: Site, visit: Visit) -> None:
     with other.searching() as following:
         other.card(other.shown()[0]).get_by_test_id("more-like-this").click()
     assert following.options["emphasis"] == 1
-    for wrong in ("2", "-1", "color", "", "NaN"):
-        assert "emphasis" not in visit(colored, None).item(colored.ids()[0], emphasis=wrong).options
+    read = """async (texts) => {
+      const { fromParams } = await import(`${location.origin}/assets/js/state.js`);
+      return texts.map((emphasis) => fromParams(new URLSearchParams({ emphasis, item: "a" })).emphasis);
+    }"""
+    assert tab.page.evaluate(read, ["2", "-1", "color", "", "NaN", " "]) == [0.5] * 6
+    assert tab.page.evaluate(read, ["0", "1", "0.3"]) == [0, 1, 0.3]
 
 
 def test_on_a_phone_and_in_high_contrast(colored: Site, visit: Visit) -> None:

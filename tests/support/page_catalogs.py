@@ -28,7 +28,7 @@ TELLING_COLOR = {"NITARI__EXTRACT__LOWLEVEL": "false"}
 """The default card, whose vectors tell color from shape."""
 
 ITEMS = 36
-COLORED = 400
+COLORED = 260
 COLORS = ("red", "green", "navy", "yellow")
 SAMPLED = 40
 EVIL_TITLES = (
