@@ -4,14 +4,15 @@ function fillSummary() {
   const [a, b] = [told.a, told.b];
   byId("kind").textContent = `${told.protocol}: ${told.queries} queries, ${told.judged} judged`;
   byId("title").textContent = `A ${a.name} → B ${b.name}`;
-  byId("summary").append(
+  const parts = [
     ...(judged ? told.primary.map((name) => make("p", { class: "verdict", text: verdict(name) })) : []),
     make("p", { class: "verdict", text: agreement(told.agreement) }),
     ...notes().map((text) => make("p", { class: "note", text })),
     judged && measureTable(),
     Object.keys(told.agreement_by_category).length > 1 && categoryDetails(),
     runDetails(),
-  );
+  ];
+  byId("summary").append(...parts.filter(Boolean));
 }
 
 function verdict(name) {
