@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 
 _COMMANDS = {
+    "embedding": ("nitari.cli.training_embedding", "embedding_command"),
     "regions": ("nitari.cli.training_regions", "regions_command"),
 }
 

@@ -1,12 +1,14 @@
 """Color where it is, and texture by itself: descriptors for composites that weigh the two apart.
 
 A shirt over trousers and trousers under a shirt have the same colors. The layout keeps one color histogram for each of
-five soft bands from the region's top to its bottom, as spatial pyramids do (Lazebnik, Schmid and Ponce, CVPR 2006).
+five soft bands from the region's top to its bottom, as spatial pyramids do (Lazebnik, Schmid and Ponce, CVPR 2006), and
+one with finer bins for the whole region.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 
 import numpy as np
 
@@ -25,27 +27,31 @@ from nitari.types import Block, FloatArray, Photo, Region
 REVISION = 1
 BANDS = 5
 _CENTERS = (np.arange(BANDS) + 0.5) / BANDS
+_FINE_CHROMA = np.array([-50.0, -25.0, -12.0, -4.0, 4.0, 12.0, 25.0, 50.0])
+_FINE = (np.linspace(5.0, 95.0, 8), _FINE_CHROMA, _FINE_CHROMA)
+FINE_DIM = math.prod(len(axis) for axis in _FINE)
 
 
 class ColorLayoutDescriptor:
-    """Describes the colors of a region from top to bottom: 5 x 180 numbers, none negative, unit length.
+    """Describes a region's colors, finely and from top to bottom: 512 + 5 x 180 numbers, none negative, unit length.
 
-    Each row of pixels is shared among the two nearest bands, so that a photo cut a little lower moves little mass.
+    Both halves count the same. Each row of pixels is shared among the two nearest bands, so that a photo cut a little
+    lower moves little mass.
     """
 
     @property
     def dim(self) -> int:
-        """900."""
-        return BANDS * COLOR_DIM
+        """1412."""
+        return FINE_DIM + BANDS * COLOR_DIM
 
     @property
     def fingerprint(self) -> str:
         """Changes with the color histogram's and with this module's constants."""
-        return _fingerprint(f"{self.name} {BANDS}")
+        return _fingerprint(f"{self.name} {BANDS} {_FINE}")
 
     @property
     def name(self) -> str:
-        """``color-layout-900``: how cards call it."""
+        """``color-layout-1412``: how cards call it."""
         return f"color-layout-{self.dim}"
 
     @property
@@ -54,21 +60,29 @@ class ColorLayoutDescriptor:
         return (Block("color", 0, self.dim),)
 
     def describe(self, photo: Photo, region: Region) -> FloatArray:
-        """float32 ``[900]``, unit length, of the region's pixels, weighed by its mask where it has one."""
+        """float32 ``[1412]``, unit length, of the region's pixels, weighed by its mask where it has one."""
         lab, weights = region_lab(photo, region)
-        rows, columns = weights.shape
-        low, upper = share_of((np.arange(rows) + 0.5) / rows, _CENTERS)
-        bands = (low, np.minimum(low + 1, BANDS - 1))
-        shares = (1 - upper, upper)
-        total = np.zeros(self.dim)
-        for color, share in color_shares(lab):
-            weighed = share * weights.ravel()
-            for band, part in zip(bands, shares, strict=True):
-                index = np.repeat(band * COLOR_DIM, columns) + color
-                total += np.bincount(index, weights=weighed * np.repeat(part, columns), minlength=self.dim)
-        parts = np.concatenate([root(band) for band in total.astype(np.float32).reshape(BANDS, COLOR_DIM)])
-        described: FloatArray = (parts / max(float(np.linalg.norm(parts)), 1e-12)).astype(np.float32)
+        fine = np.zeros(FINE_DIM)
+        for color, share in color_shares(lab, _FINE):
+            fine += np.bincount(color, weights=share * weights.ravel(), minlength=FINE_DIM)
+        bands = np.stack([root(band) for band in _by_band(lab, weights)]).ravel()
+        whole = np.concatenate((root(fine.astype(np.float32)), bands / max(float(np.linalg.norm(bands)), 1e-12)))
+        described: FloatArray = (whole / np.linalg.norm(whole)).astype(np.float32)
         return described
+
+
+def _by_band(lab: FloatArray, weights: FloatArray) -> FloatArray:
+    """One color histogram for each band: float32 ``[5, 180]``."""
+    rows, columns = weights.shape
+    low, upper = share_of((np.arange(rows) + 0.5) / rows, _CENTERS)
+    parts = ((low, 1 - upper), (np.minimum(low + 1, BANDS - 1), upper))
+    total = np.zeros(BANDS * COLOR_DIM)
+    for color, share in color_shares(lab):
+        weighed = share * weights.ravel()
+        for band, part in parts:
+            index = np.repeat(band * COLOR_DIM, columns) + color
+            total += np.bincount(index, weights=weighed * np.repeat(part, columns), minlength=total.size)
+    return total.astype(np.float32).reshape(BANDS, COLOR_DIM)
 
 
 class TextureDescriptor:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -26,6 +26,7 @@ from nitari.raster import resize
 from nitari.types import Block, ByteArray, FloatArray, Photo, Region
 
 IndexArray: TypeAlias = NDArray[np.intp]
+Shares: TypeAlias = tuple[IndexArray, FloatArray]
 
 REVISION = 1
 LONG_SIDE = 64
@@ -35,7 +36,7 @@ LONG_SIDE = 64
 _LIGHTNESS = np.array([10.0, 30.0, 50.0, 70.0, 90.0])
 _RED_GREEN = np.array([-45.0, -18.0, 0.0, 18.0, 40.0, 65.0])
 _YELLOW_BLUE = np.array([-50.0, -22.0, 0.0, 18.0, 40.0, 70.0])
-_COLOR_BINS = (len(_LIGHTNESS), len(_RED_GREEN), len(_YELLOW_BLUE))
+COLOR_AXES = (_LIGHTNESS, _RED_GREEN, _YELLOW_BLUE)
 
 _STRENGTH = np.array([1.0, 3.0, 8.0, 18.0, 40.0])  # gradient, L* a pixel
 _ORIENTATIONS = 8
@@ -45,7 +46,7 @@ _RING = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
 _SCALES = (1, 2)
 _WINDOW = 3  # pixels that a gradient or a pattern looks at, across
 
-COLOR_DIM = math.prod(_COLOR_BINS)
+COLOR_DIM = math.prod(len(axis) for axis in COLOR_AXES)
 TEXTURE_DIM = len(_SCALES) * (_ORIENTATIONS * len(_STRENGTH) + 2 * _PATTERNS)
 COLOR_SHARE = 0.75
 """How much of two descriptors' likeness is color; the rest is texture."""
@@ -141,15 +142,20 @@ def color_histogram(lab: FloatArray, weights: FloatArray) -> FloatArray:
     return total.astype(np.float32)
 
 
-def color_shares(lab: FloatArray) -> Iterator[tuple[IndexArray, FloatArray]]:
-    """For each of the 8 bins around a pixel's color: which one (0-179), and the pixel's share in it, ``[h * w]``."""
-    axes = [share_of(lab[..., c].ravel(), centers) for c, centers in enumerate((_LIGHTNESS, _RED_GREEN, _YELLOW_BLUE))]
+def color_shares(lab: FloatArray, axes: Sequence[NDArray[np.float64]] = COLOR_AXES) -> Iterator[Shares]:
+    """For each of the 8 bins around a pixel's color: which one, and the pixel's share in it, ``[h * w]`` each.
+
+    Args:
+        lab: float32 ``[h, w, 3]``.
+        axes: The bins' centers, by channel; those of the color histogram (180 bins) if not given.
+    """
+    placed = [share_of(lab[..., channel].ravel(), centers) for channel, centers in enumerate(axes)]
     for corner in itertools.product((False, True), repeat=len(axes)):
-        share = np.ones(axes[0][1].size, dtype=np.float32)
+        share = np.ones(placed[0][1].size, dtype=np.float32)
         index = np.zeros(share.size, dtype=np.intp)
-        for (low, upper), above, bins in zip(axes, corner, _COLOR_BINS, strict=True):
+        for (low, upper), above, centers in zip(placed, corner, axes, strict=True):
             share = share * (upper if above else 1 - upper)
-            index = index * bins + (np.minimum(low + 1, bins - 1) if above else low)
+            index = index * len(centers) + (np.minimum(low + 1, len(centers) - 1) if above else low)
         yield index, share
 
 

@@ -1,0 +1,186 @@
+"""``nitari train embedding``: heads on frozen features, from feeds with groups and categories."""
+
+from __future__ import annotations
+
+import platform
+from contextlib import ExitStack, closing
+from dataclasses import asdict
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from nitari import __version__
+from nitari.cli.output import CommandContext, err, json_option, print_json, print_table
+from nitari.cli.progress import Tally, counting
+from nitari.errors import FetchError, UsageError
+from nitari.images.base import ImageSource, NotModified
+from nitari.recipes import Extractors
+from nitari.wiring import open_decoder, open_feed, open_photos
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nitari.settings import Settings
+    from nitari.training.head_examples import Example
+    from nitari.training.head_features import Eye, Sights
+    from nitari.training.head_judge import Scores
+    from nitari.training.head_train import Outcome
+
+NETWORK = "nitari-lite0"
+
+
+@click.command("embedding")
+@click.argument("feeds", metavar="FEED...", nargs=-1, required=True)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True,
+              help="Folder of the result, and of what is needed to go on after an interruption.")  # fmt: skip
+@click.option("--name", default="trained", show_default=True, help="What to call the model.")
+@click.option("--categories", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              help="A TOML file that gives categories of different feeds one name.")  # fmt: skip
+@click.option("--folds", type=click.IntRange(2, 20), default=3, show_default=True,
+              help="Parts of the feeds, by seller or style; a model of the others judges each.")  # fmt: skip
+@click.option("--network", default=NETWORK, show_default=True, help="Card of the frozen network.")
+@click.option("--dim", type=click.IntRange(8, 1024), default=256, show_default=True, help="Width of the shape head.")
+@click.option("--color-dim", type=click.IntRange(8, 512), default=128, show_default=True,
+              help="Width of the color head.")  # fmt: skip
+@click.option("--steps", type=click.IntRange(1), default=600, show_default=True, help="Batches to learn from.")
+@click.option("--seed", type=click.IntRange(0), default=20190725, show_default=True, help="Of all that is drawn.")
+@click.option("--color-weight", type=click.FloatRange(0.05, 2), help="How much color counts; measured if not given.")
+@click.option("--apart", metavar="CATEGORY,...",
+              help="Train these apart from the rest too, and compare.")  # fmt: skip
+@click.option("--license", "license_", default="LicenseRef-yours", show_default=True, help="Of the result, SPDX.")
+@json_option
+@click.pass_obj
+def embedding_command(
+    context: CommandContext,
+    /,
+    feeds: tuple[str, ...],
+    *,
+    out: Path,
+    name: str,
+    categories: Path | None,
+    folds: int,
+    network: str,
+    dim: int,
+    color_dim: int,
+    steps: int,
+    seed: int,
+    color_weight: float | None,
+    apart: str | None,
+    license_: str,
+    as_json: bool,
+) -> int:
+    r"""Train an embedding on FEEDs with item_group_id, product_type, color or several photos an item.
+
+    Heads are trained behind a frozen network and behind a histogram of colors, on the CPU, without PyTorch. The same
+    feeds and options give the same model. Interrupted, the same command goes on where it was.
+
+    \b
+    nitari train embedding studio/feed.csv private/feed.csv --categories names.toml --out mine
+    nitari eval luma studio --folds mine/folds
+    NITARI__MODELS__EMBEDDER=mine/trained.toml nitari import FEED
+    """
+    from nitari.training.head_examples import read_examples, read_mapping
+    from nitari.training.head_fit import Plan
+    from nitari.training.head_train import Wish, train
+
+    settings = context.settings()
+    mapping = read_mapping(categories) if categories else {}
+    opened = [open_feed(settings, feed) for feed in feeds]
+    examples = read_examples(opened, mapping)
+    names = {example.category for example in examples}
+    chosen = tuple(part.strip() for part in (apart or "").split(",") if part.strip())
+    unknown = [part for part in chosen if part not in names]
+    if unknown:
+        raise UsageError(
+            f"--apart names {unknown[0]!r}, the feeds have {', '.join(sorted(names))}",
+            remedy="name categories as they are called after --categories",
+        )
+    eye = _eye(settings, network)
+    kept, sights, unusable = _see(settings, examples, [feed.image_base for feed in opened], eye, out, quiet=as_json)
+    plan = Plan(dim=dim, color_dim=color_dim, steps=steps, seed=seed)
+    wish = Wish(name, network, license_, folds, color_weight, chosen, _told(feeds, kept, categories))
+    started = perf_counter()
+    with counting("training", "steps", quiet=as_json) as show:
+
+        def on_step(what: str, done: int, total: int, loss: float) -> None:
+            show(Tally(done, total, perf_counter() - started, f"{what}, loss {loss:.2f}"))
+
+        outcome = train(kept, sights, plan, wish, out, descriptors=eye.descriptors, on_step=on_step)
+    if as_json:
+        print_json({"card": outcome.card, "folds": outcome.folds, "report": outcome.report, "unusable": unusable})
+    else:
+        _print(outcome, unusable)
+    return 3 if unusable else 0
+
+
+def _eye(settings: Settings, network: str) -> Eye:
+    """The production extractor's parts."""
+    from nitari.embeddings.aspect import AspectDescriptor
+    from nitari.embeddings.layout import ColorLayoutDescriptor, TextureDescriptor
+    from nitari.training.head_features import Eye
+
+    extractors = Extractors(settings)
+    return Eye(
+        decoder=open_decoder(settings),
+        regions=extractors.finder(settings),
+        network=extractors.network(network),
+        color=ColorLayoutDescriptor(),
+        texture=TextureDescriptor(),
+        aspect=AspectDescriptor(),
+    )
+
+
+def _see(
+    settings: Settings, examples: tuple[Example, ...], bases: list[str | None], eye: Eye, out: Path, *, quiet: bool
+) -> tuple[tuple[Example, ...], Sights, Mapping[str, str]]:
+    """What is seen of all photos, looked at now or in an earlier run."""
+    from nitari.training.head_features import SightStore, see
+
+    with ExitStack() as stack, counting("photos", "photos", quiet=quiet) as show:
+        started = perf_counter()
+        sources = [stack.enter_context(closing(open_photos(settings, base))) for base in bases]
+        return see(
+            examples,
+            eye=eye,
+            store=SightStore(out / "sights", eye.fingerprint),
+            fetch=lambda example: _bytes(sources[example.feed], example.link),
+            progress=lambda done, total: show(Tally(done, total, perf_counter() - started, "")),
+        )
+
+
+def _bytes(source: ImageSource, link: str) -> bytes:
+    original = source.fetch(link)
+    if isinstance(original, NotModified):
+        raise FetchError(f"{link} was not sent, though nobody asked whether it had changed", code="not-sent")
+    return original.data
+
+
+def _told(feeds: tuple[str, ...], examples: tuple[Example, ...], categories: Path | None) -> dict[str, Any]:
+    """Where the model comes from. Of paths only the end: the file may be shown to others."""
+    return {
+        "feeds": [
+            {
+                "feed": "/".join(Path(feed).parts[-2:]),
+                "photos": sum(example.feed == number for example in examples),
+                "items": len({example.item for example in examples if example.feed == number}),
+                "groups": len({example.group for example in examples if example.feed == number}),
+            }
+            for number, feed in enumerate(feeds)
+        ],
+        "categories": categories.name if categories else None,
+        "versions": {"nitari": __version__, "numpy": np.__version__, "python": platform.python_version()},
+    }
+
+
+def _print(outcome: Outcome, unusable: Mapping[str, str]) -> None:
+    def row(name: str, scores: Scores) -> tuple[str, ...]:
+        return (name, *("" if value is None else f"{value:.3f}" for value in asdict(scores).values()))
+
+    headers = ("held out", "style S@1", "style S@5", "category P@1", "category P@10", "other feed P@5")
+    print_table(headers, [row(name, scores) for name, scores in outcome.scores.items()], right=headers[1:])
+    for link, reason in list(unusable.items())[:10]:
+        err.print(f"left out: {link}: {reason}", markup=False)
+    click.echo(f"card: {outcome.card}\nfolds: {outcome.folds}")

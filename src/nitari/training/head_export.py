@@ -1,0 +1,108 @@
+"""Writes what was trained: a card, the heads beside it, and where it all comes from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nitari.embeddings.head import head_bytes
+from nitari.training.head_fit import Heads
+from nitari.training.head_judge import Weights
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What a card says of itself.
+
+    Args:
+        name: The card's.
+        description: For people.
+        license: SPDX expression.
+        origin: Where the weights come from.
+        network: Name of the card of the network behind the shape head.
+        descriptors: Name and width of the descriptors by part: color, texture, aspect.
+    """
+
+    name: str
+    description: str
+    license: str
+    origin: str
+    network: str
+    descriptors: Mapping[str, tuple[str, int]]
+
+
+def export(folder: Path, file: str, naming: Naming, heads: Heads, weights: Weights, told: Mapping[str, Any]) -> Path:
+    """Write heads, provenance and, last, the card. What is there already is replaced, each file at once.
+
+    Args:
+        folder: Made if it is not there.
+        file: What to call the card, ``NAME.toml``.
+        naming: What it says of itself.
+        heads: What was learned.
+        weights: How the parts count.
+        told: Plain values: data, counts, seeds, versions, command, measures.
+
+    Returns:
+        The card's path.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    sums: dict[str, str] = {}
+    for part, head in (("shape", heads.shape), ("color", heads.color)):
+        data = head_bytes(head)
+        name = f"{naming.name}.{part}.npz"
+        _write(folder / name, data)
+        sums[part] = hashlib.sha256(data).hexdigest()
+    files = {f"{naming.name}.{part}.npz": digest for part, digest in sums.items()}
+    provenance = json.dumps({**told, "files": files}, indent=1, ensure_ascii=False) + "\n"
+    _write(folder / f"{naming.name}.provenance.json", provenance.encode())
+    card = folder / file
+    _write(card, _card(naming, heads, weights, sums).encode())
+    return card
+
+
+def _card(naming: Naming, heads: Heads, weights: Weights, sums: Mapping[str, str]) -> str:
+    """The card as TOML."""
+    dims = {"shape": heads.shape.dim, "color": heads.color.dim}
+    dims |= {part: naming.descriptors[part][1] for part in ("texture", "aspect")}
+    counted = {part: getattr(weights, part) for part in dims if getattr(weights, part)}
+    revision = hashlib.sha256("".join(sums.values()).encode()).hexdigest()[:8]
+    lines = [
+        "format = 1",
+        f"name = {_quoted(naming.name)}",
+        f"revision = {_quoted(revision)}",
+        'kind = "composite"',
+        f"description = {_quoted(naming.description)}",
+        f"license = {_quoted(naming.license)}",
+        f"origin = {_quoted(naming.origin)}",
+        f"dim = {sum(dims[part] for part in counted)}",
+    ]
+    for part, weight in counted.items():
+        if part == "shape":
+            lines += ["", "[[parts]]", f"name = {_quoted(naming.network)}", f"weight = {weight:g}"]
+        else:
+            name, width = naming.descriptors[part]
+            lines += ["", "[[parts]]", f"descriptor = {_quoted(name)}", f"dim = {width}", f"weight = {weight:g}"]
+        if part in sums:
+            file = f"{naming.name}.{part}.npz"
+            lines += ["[parts.head]", f"file = {_quoted(file)}", f'sha256 = "{sums[part]}"', f"dim = {dims[part]}"]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """A TOML string: JSON's escapes are among TOML's."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Replace a file at once."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with draft.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

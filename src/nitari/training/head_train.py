@@ -1,0 +1,161 @@
+"""The whole of ``nitari train embedding`` after the photos were looked at: folds, weights, the final heads, the files.
+
+Whatever was finished lies in ``work/`` and is not done twice, so that an interrupted run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nitari.embeddings.head import Head
+from nitari.training.head_examples import Example
+from nitari.training.head_export import Naming, export
+from nitari.training.head_features import COLOR_VIEW, PLAIN, Sights
+from nitari.training.head_fit import Heads, Lessons, Plan, Trainer
+from nitari.training.head_judge import Judge, Scores, Weights
+
+OnStep: TypeAlias = Callable[[str, int, int, float], None]
+"""Told what is trained, the step, how many there are, and the loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to come out, beside the plan.
+
+    Args:
+        name: The model's.
+        network: Card of the network behind the shape head.
+        license: SPDX expression for the card.
+        folds: How many.
+        color_weight: Of the color part in the composite; ``None`` to have all weights measured.
+        apart: Categories to be trained apart from the rest too; none for the shared head alone.
+        told: For the provenance: plain values.
+    """
+
+    name: str
+    network: str
+    license: str
+    folds: int
+    color_weight: float | None
+    apart: tuple[str, ...]
+    told: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came out.
+
+    Args:
+        card: The final model's.
+        folds: The folder with a card for each fold, for ``nitari eval --folds``.
+        scores: What was measured on folds, by what was measured.
+        report: All of it as plain values, which also stands in ``report.json``.
+    """
+
+    card: Path
+    folds: Path
+    scores: Mapping[str, Scores]
+    report: Mapping[str, Any]
+
+
+def train(
+    examples: Sequence[Example],
+    sights: Sights,
+    plan: Plan,
+    wish: Wish,
+    out: Path,
+    *,
+    descriptors: Mapping[str, tuple[str, int]],
+    on_step: OnStep,
+) -> Outcome:
+    """Train, judge and write; see the module.
+
+    Args:
+        examples: Photos, usable ones.
+        sights: What was seen of them.
+        plan: How to train.
+        wish: What is to come out.
+        out: The folder.
+        descriptors: Name and width of the descriptors by part: color, texture, aspect.
+        on_step: Told of progress.
+    """
+    lessons = lessons_of(examples, sights)
+    judge = Judge(examples, sights, wish.folds)
+
+    def fit(what: str, rows: NDArray[np.intp], how: Plan) -> Heads:
+        trainer = Trainer(lessons.only(rows), how, checkpoint=out / "work" / f"{what}.npz")
+        return trainer.run(lambda step, steps, loss: on_step(what, step, steps, loss))
+
+    shared = [fit(f"fold-{fold}", np.flatnonzero(judge.fold != fold), plan) for fold in range(wish.folds)]
+    if wish.color_weight is None:
+        weights, scores = judge.weigh(shared)
+    else:
+        weights = Weights(color=wish.color_weight)
+        scores = judge.measure(shared, weights)
+    frozen: list[Heads | None] = [None] * wish.folds
+    measured = {"frozen, the same weights": judge.measure(frozen, weights), "shared head": scores}
+    if wish.apart:
+        mine = np.array([example.category in wish.apart for example in examples])
+        composed = []
+        for fold in range(wish.folds):
+            rest = judge.fold != fold
+            half = replace(plan, dim=plan.dim // 2)
+            first = fit(f"fold-{fold}-apart", np.flatnonzero(rest & mine), half)
+            second = fit(f"fold-{fold}-others", np.flatnonzero(rest & ~mine), half)
+            composed.append(_composed(first, second, shared[fold]))
+        measured[f"apart: {', '.join(wish.apart)}"] = judge.measure(composed, weights)
+    final = fit("final", np.arange(len(examples)), plan)
+    report = {
+        "measures": {name: asdict(own) for name, own in measured.items()},
+        "weights": asdict(weights),
+        "plan": asdict(plan),
+        "folds": wish.folds,
+        **wish.told,
+    }
+    naming = Naming(
+        name=wish.name,
+        description="Shape and color heads on a frozen network, trained by `nitari train embedding`.",
+        license=wish.license,
+        origin=f"Trained on {len(examples)} photos behind the card {wish.network}; see {wish.name}.provenance.json.",
+        network=wish.network,
+        descriptors=descriptors,
+    )
+    for fold, heads in enumerate(shared):
+        own = replace(naming, name=f"{wish.name}-fold{fold}")
+        export(out / "folds" / str(fold), "card.toml", own, heads, weights, {**report, "held out": fold})
+    card = export(out, f"{wish.name}.toml", naming, final, weights, report)
+    (out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return Outcome(card, out / "folds", measured, report)
+
+
+def lessons_of(examples: Sequence[Example], sights: Sights) -> Lessons:
+    """What heads learn from, with names turned into numbers."""
+    return Lessons(
+        shape=sights.shape,
+        color=sights.color,
+        color_view=np.array(COLOR_VIEW, dtype=np.intp),
+        plain_views=PLAIN,
+        category=_numbered([example.category for example in examples]),
+        group=_numbered([example.group for example in examples]),
+        tint=_numbered([example.color for example in examples]),
+        feed=np.array([example.feed for example in examples], dtype=np.intp),
+    )
+
+
+def _composed(first: Heads, second: Heads, shared: Heads) -> Heads:
+    """Two shape heads as one, side by side (Mercari's composition), beside the shared color head."""
+    matrix = np.concatenate((first.shape.matrix, second.shape.matrix), axis=1)
+    return Heads(Head(matrix, np.concatenate((first.shape.bias, second.shape.bias))), shared.color)
+
+
+def _numbered(names: Sequence[str]) -> NDArray[np.intp]:
+    """Numbers for names, in the names' order; -1 for none."""
+    code = {name: number for number, name in enumerate(sorted(set(names) - {""}))}
+    return np.array([code.get(name, -1) for name in names], dtype=np.intp)
