@@ -183,7 +183,7 @@ class Extractor:
         if isinstance(choice, Box) or choice == "largest" or self._views == "box":
             shown: tuple[Region, ...] = (target,)
         elif self._views == "mean":
-            square, rest = self._embedder.embed(photo, (_center_square(photo, target.mask), target))
+            square, rest = self._embedder.embed(photo, (center_square(photo, target.mask), target))
             return (View(target, unit(square + rest)),)
         elif self._views == "both" and target is not WHOLE_REGION:
             shown = (WHOLE_REGION, target)
@@ -200,7 +200,7 @@ def _target(regions: tuple[Region, ...], choice: Choice) -> Region:
     return WHOLE_REGION if choice == "whole" or not regions else regions[0]
 
 
-def _center_square(photo: Photo, mask: ByteArray | None) -> Region:
+def center_square(photo: Photo, mask: ByteArray | None) -> Region:
     """The largest square in the middle of the photo."""
     height, width = photo.pixels.shape[:2]
     x, y = (1 - min(1.0, height / width)) / 2, (1 - min(1.0, width / height)) / 2

@@ -229,6 +229,17 @@ class Extractors:
                     self._built[spec] = None
             return self._built[spec]
 
+    def network(self, name: str) -> Embedder:
+        """The network behind one card, without anything that is learned on top of it.
+
+        Raises:
+            ModelError: a card that is no embedder's.
+        """
+        card = self._store.card(name)
+        if card.kind != "embedder":
+            raise ModelError(f"model {name} is of kind {card.kind}, expected one network", remedy="name an embedder")
+        return self._network(card)
+
     def _embedder(self, settings: Settings) -> Embedder:
         """The embedder that the settings name: one network, or several and descriptors side by side."""
         from nitari.embeddings.composite import CompositeEmbedder
