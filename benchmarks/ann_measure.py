@@ -16,7 +16,7 @@ from ann_systems import FailedError, Process, Spec
 
 TARGETS = (0.9, 0.95, 0.99)
 FILTER_TARGET = 0.99
-TUNE_S, ROUND_S, FILTERED_ROUND_S = 1.2, 1.5, 0.6
+TUNE_S, ROUND_S, NEW_ROUND_S = 1.2, 1.5, 0.6
 BUILD_S = 3 * 3600
 CANDIDATES = 2
 """Of so many settings that reach a target, the best are timed in rounds."""
@@ -222,7 +222,7 @@ def _round(
         for mode in ("returning",) if name is None else ("new", "returning"):
             figures = process.ask(
                 "search", setting=setting, filter_name=name, mode=mode, first=number * 200,
-                count=1000 if name is None else 300, seconds=hurry * (ROUND_S if name is None else FILTERED_ROUND_S),
+                count=300 if mode == "new" else 1000, seconds=hurry * (NEW_ROUND_S if mode == "new" else ROUND_S),
             )  # fmt: skip
             yield {"filter": name, "mode": mode, "setting": setting, "round": number, **figures}
 
