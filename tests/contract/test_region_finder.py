@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nitari.models.store import ModelStore
 from nitari.regions.base import RegionFinder
+from nitari.regions.detector import GarmentFinder
 from nitari.regions.saliency import SaliencyFinder
 from nitari.regions.whole import WholeFinder
 from nitari.runtimes.onnx import OnnxModel
@@ -23,9 +25,16 @@ def _saliency(request: pytest.FixtureRequest) -> RegionFinder:
     return SaliencyFinder(card=network.card, model=OnnxModel(network.path), fingerprint=network.fingerprint)
 
 
+def _garments(tmp_path: Path) -> RegionFinder:
+    store = ModelStore(cache=tmp_path, download=False)  # its weights are in the package
+    (network,) = store.networks(store.card("nitari-regions"))
+    return GarmentFinder(card=network.card, model=OnnxModel(network.path), fingerprint=network.fingerprint)
+
+
 ADAPTERS: dict[str, Callable[[pytest.FixtureRequest], RegionFinder]] = {
     "whole": lambda request: WholeFinder(),
     "saliency": _saliency,
+    "garments": lambda request: _garments(request.getfixturevalue("tmp_path")),
 }
 
 
@@ -95,3 +104,15 @@ def test_saliency_finds_the_product(request: pytest.FixtureRequest, x: float) ->
 def test_saliency_finds_nothing_on_nothing(request: pytest.FixtureRequest) -> None:
     """An empty photo has no product."""
     assert _saliency(request).find(photo_of(plain(300, 300, WHITE))) == ()
+
+
+@pytest.mark.parametrize("x", [0.35, 0.65])
+def test_garments_are_found_and_named(tmp_path: Path, x: float) -> None:
+    """A shirt on a plain ground is found where it is, as a top, its mask included."""
+    found, *_ = _garments(tmp_path).find(photo_of(garment(x=x)))
+    assert found.box.as_list() == pytest.approx([x - 0.3, 0.2, x + 0.3, 0.85], abs=0.08)
+    assert found.label in ("top", "outerwear", "dress")
+    assert found.mask is not None
+    rows, columns = found.mask.shape
+    assert found.mask[rows // 2, round(x * columns)] > 200
+    assert found.mask[2, 2] < 50

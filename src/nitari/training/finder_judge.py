@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nitari.regions.base import RegionFinder
 from nitari.training.finder_scenes import Picture, Pools, compose
-from nitari.training.finder_shots import UNKNOWN, Regions
+from nitari.training.finder_shots import Regions
 from nitari.types import Box, ByteArray, Photo
 
 MATCH = 0.5
@@ -184,7 +184,7 @@ def _judge(
         own = next((at for at in alike if at not in taken and truth[at, 4] == number), None)
         if own is not None:
             taken.add(own)
-        elif any(truth[at, 4] == UNKNOWN for at in alike):
+        elif any(truth[at, 4] < 0 for at in alike):
             continue  # of what is there nobody knows the label
         claims[number].append(_Claim(region.score, own is not None))
 

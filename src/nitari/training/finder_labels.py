@@ -34,11 +34,13 @@ class Labels:
     Args:
         names: In the order of their numbers.
         shoes: The number of shoes.
+        below: The numbers of what may be worn below a top.
         rules: By the last parts of a product type, lower case.
     """
 
     names: tuple[str, ...]
     shoes: int
+    below: tuple[int, ...]
     rules: Mapping[tuple[str, ...], Kind]
 
     def of(self, product_type: str) -> Kind | None:
@@ -67,11 +69,14 @@ def read_labels(path: Path = BUILT_IN) -> Labels:
         raise _wrong(path, "labels", names, "no word twice")
     if values.get("shoes") not in names:
         raise _wrong(path, "shoes", values.get("shoes"), "one of labels")
+    below = values.get("below")
+    if not isinstance(below, list) or not below or not set(map(str, below)) <= set(names):
+        raise _wrong(path, "below", below, "a list of some of labels")
     types = values.get("types")
     if not isinstance(types, dict) or not types:
         raise _wrong(path, "types", types, "a table of product types")
     rules = {_parts(name): _kind(path, name, rule, names) for name, rule in types.items()}
-    return Labels(tuple(names), names.index(values["shoes"]), rules)
+    return Labels(tuple(names), names.index(values["shoes"]), tuple(names.index(name) for name in below), rules)
 
 
 def _kind(path: Path, name: str, rule: Any, names: list[str]) -> Kind:

@@ -15,6 +15,8 @@ SIDE = 256
 """Pixels of a kept photo's sides: stretched to a square, as the network sees it."""
 UNKNOWN = -1
 """The label of a region of which only the box is known."""
+BELOW = -2
+"""The label of what is worn below a top: one of a few labels (``Labels.below``), nobody knows which."""
 FIGURE = 128
 """Saliency (0-255) from which a pixel is the product."""
 # A figure that fills more of the photo is a detail of the garment: heads, hems and shoes are not on it.
@@ -23,7 +25,7 @@ _WHOLE_FIGURE = 0.6
 _TOUCH = 0.5
 
 Regions = NDArray[np.float32]
-"""float32 ``[n, 5]``: x1, y1, x2, y2 in shares of the photo, and the label's number (or ``UNKNOWN``)."""
+"""float32 ``[n, 5]``: x1, y1, x2, y2 in shares of the photo, and the label's number, ``UNKNOWN`` or ``BELOW``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +65,7 @@ def known_regions(
     """
     if worn and is_figure(mask):
         found = (upper_garment if worn == "upper" else lower_garment)(pixels, mask)
-        labels = {"sold": label, "shoes": shoes, "other": UNKNOWN}
+        labels = {"sold": label, "shoes": shoes, "other": BELOW}
         rows = [[part.box.x1, part.box.y1, part.box.x2, part.box.y2, labels[part.part]] for part in found]
         if found and found[0].part == "sold":
             return np.array(rows, np.float32), worn

@@ -34,7 +34,7 @@ class Target:
     Args:
         hills: float32 ``[g, g]``: 1 in the cell of a region's middle, falling off around it.
         sides: float32 ``[4, g, g]``: distances to left, top, right, bottom, in cells; where ``weight`` is 0, anything.
-        labels: int64 ``[g, g]``: of the region that the cell answers for; -1 where unknown.
+        labels: int64 ``[g, g]``: of the region that the cell answers for, as in ``Shot.regions``.
         weight: float32 ``[g, g]``: how much the cell's sides and label count.
     """
 

@@ -7,7 +7,7 @@ steps (Polyak), and it is the average that is used.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from nitari.training.finder_network import MASK_CELLS, STRIDE, Layer, layers, layout
 from nitari.training.finder_scenes import Picture
+from nitari.training.finder_shots import BELOW
 from nitari.training.finder_targets import target
 from nitari.types import FloatArray
 
@@ -31,7 +32,7 @@ _TIMID = 0.2
 _AVERAGE = 0.998
 _CLIP = 5.0
 # Weights of the losses.
-_BOX, _LABEL, _MASK = 2.0, 1.0, 2.5
+_BOX, _LABEL, _MASK = 2.0, 1.5, 2.5
 _SMOOTHING = 0.03
 _MOST_LOG = 4.0
 _REMEMBERED = 50
@@ -141,6 +142,7 @@ class Trainer:
         plan: How long and how fast.
         start: Parameters to begin with, by name (``block0.0.weight``); those not named begin at random.
         seed: Of what begins at random.
+        below: Numbers of the labels that ``BELOW`` stands for.
         tensor: From uint8 ``[n, h, w, 3]`` to the network's input.
     """
 
@@ -151,12 +153,14 @@ class Trainer:
         plan: Plan,
         start: Mapping[str, FloatArray],
         seed: int,
+        below: Sequence[int],
         tensor: Callable[[np.ndarray[Any, Any]], FloatArray],
     ) -> None:
         torch.manual_seed(seed)
         self.plan = plan
         self.step = 0
         self._tensor = tensor
+        self._below = list(below)
         self._layout = layout(labels)
         self._network = Network(labels).to(memory_format=torch.channels_last)
         self._given = frozenset(name.rpartition(".")[0] for name in start)
@@ -252,7 +256,7 @@ class Trainer:
         return (
             _middles(cells[:, 0], hills) / count,
             _BOX * _boxes(boxes, sides, weight),
-            _LABEL * _labels(cells[:, self._layout["labels"]], labels, weight),
+            _LABEL * _labels(cells[:, self._layout["labels"]], labels, weight, self._below),
             _MASK * _mask(cells[:, self._layout["mask"]], pictures),
         )
 
@@ -295,13 +299,18 @@ def _boxes(logs: Tensor, sides: Tensor, weight: Tensor) -> Tensor:
     return ((1 - gain + 0.25 * distance) * weights).sum() / weights.sum()
 
 
-def _labels(logits: Tensor, labels: Tensor, weight: Tensor) -> Tensor:
-    """Cross entropy where the label is known."""
-    at = (weight > 0) & (labels >= 0)
-    if not at.any():
-        return logits.sum() * 0
-    each = F.cross_entropy(logits.permute(0, 2, 3, 1)[at], labels[at], reduction="none", label_smoothing=_SMOOTHING)
-    return (each * weight[at]).sum() / weight[at].sum()
+def _labels(logits: Tensor, labels: Tensor, weight: Tensor, below: list[int]) -> Tensor:
+    """Cross entropy where the label is known; where it is one of a few, that of their sum."""
+    known, among = (weight > 0) & (labels >= 0), (weight > 0) & (labels == BELOW)
+    total, count = logits.sum() * 0, logits.new_tensor(0.0)
+    by_cell = logits.permute(0, 2, 3, 1)
+    if known.any():
+        each = F.cross_entropy(by_cell[known], labels[known], reduction="none", label_smoothing=_SMOOTHING)
+        total, count = total + (each * weight[known]).sum(), count + weight[known].sum()
+    if among.any():
+        odds = F.log_softmax(by_cell[among], dim=1)[:, below].logsumexp(1)
+        total, count = total - (odds * weight[among]).sum(), count + weight[among].sum()
+    return total / count.clamp_min(1e-6)
 
 
 def _mask(logits: Tensor, pictures: list[Picture]) -> Tensor:

@@ -128,6 +128,7 @@ def train(
         plan=Plan(steps=training.steps, batch=training.batch, side=INPUT.height),
         start=trunk_parameters(trunk, count),
         seed=training.seed,
+        below=labels.below,
         tensor=INPUT.tensor,
     )
 

@@ -9,7 +9,12 @@ import pytest
 from nitari.errors import UsageError
 from nitari.training.finder_labels import Kind, read_labels
 
-GOOD = 'labels = ["top", "shoes"]\nshoes = "shoes"\n[types]\n"Tops > Tees" = { label = "top", worn = "upper" }\n'
+GOOD = """labels = ["top", "shoes"]
+shoes = "shoes"
+below = ["top"]
+[types]
+"Tops > Tees" = { label = "top", worn = "upper" }
+"""
 
 
 def test_built_in() -> None:
@@ -38,6 +43,8 @@ def test_unknown_types(product_type: str) -> None:
         ('worn = "upper"', 'worn = "always"', "worn = upper or lower"),
         ('"Tops > Tees" =', "x = 1\n#", "expected { label"),
         ("[types]", "[typos]", "types is None"),
+        ('below = ["top"]', 'below = ["skirt"]', "below is"),
+        ('below = ["top"]', "below = []", "below is"),
         ("labels =", "labels", "cannot be read"),
     ],
 )

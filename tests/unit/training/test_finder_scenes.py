@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nitari.training.finder_scenes import Pool, Pools, compose, cut_out, joined, scene, surroundings, usable
-from nitari.training.finder_shots import SIDE, Shot, known_regions, tight_box
+from nitari.training.finder_shots import BELOW, SIDE, Shot, known_regions, tight_box
 from support.shots import flat_shot, lower_photo, upper_photo
 
 
@@ -55,7 +55,7 @@ def test_regions_are_inside_and_marked(pools: Pools) -> None:
         for x1, y1, x2, y2, label in picture.regions:
             assert 0 <= x1 < x2 <= 1
             assert 0 <= y1 < y2 <= 1
-            assert label in (-1, 0, 1, 2)
+            assert label in (BELOW, 0, 1, 2)
             rows, columns = slice(int(y1 * 96), int(np.ceil(y2 * 96))), slice(int(x1 * 96), int(np.ceil(x2 * 96)))
             assert (picture.mask[rows, columns] >= 128).mean() > 0.2
 

@@ -1,0 +1,77 @@
+"""The shipped region finder on real photos of sellers and styles that it never saw (``--data``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nitari.catalog.feed import open_feed
+from nitari.folds import fold_key, fold_of
+from nitari.images.decode import ImageDecoder
+from nitari.models.store import ModelStore
+from nitari.regions.base import RegionFinder
+from nitari.regions.detector import GarmentFinder
+from nitari.regions.saliency import SaliencyFinder
+from nitari.runtimes.onnx import OnnxModel
+from nitari.training.finder_judge import iou
+from nitari.training.finder_labels import read_labels
+from nitari.types import Box, Item, Rejection
+
+HELD_OUT, FOLDS = 0, 5
+PHOTOS = 120
+
+
+@pytest.fixture(scope="module")
+def finder(tmp_path_factory: pytest.TempPathFactory) -> RegionFinder:
+    """The one that is shipped."""
+    store = ModelStore(cache=tmp_path_factory.mktemp("models"), download=False)
+    (network,) = store.networks(store.card("nitari-regions"))
+    return GarmentFinder(card=network.card, model=OnnxModel(network.path), fingerprint=network.fingerprint)
+
+
+def held_out(folder: Path) -> list[Item]:
+    """Items of the fold that the shipped finder never learned from."""
+    rows = [row for row in open_feed(folder).read() if not isinstance(row, Rejection)]
+    return [row.item for row in rows if fold_of(fold_key(row.item), FOLDS) == HELD_OUT]
+
+
+def corners(box: Box) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    """x1, y1, x2, y2."""
+    return np.array([box.x1, box.y1, box.x2, box.y2], np.float32)
+
+
+def test_flat_photos(data_dir: Path, model_store: ModelStore, finder: RegionFinder) -> None:
+    """On phone photos of strangers the largest region is the teacher's to .80 of the union, and mostly named right."""
+    (network,) = model_store.networks(model_store.card("u2netp"))
+    teacher = SaliencyFinder(card=network.card, model=OnnxModel(network.path))
+    decoder, labels = ImageDecoder(max_bytes=2**26, max_pixels=2**26), read_labels()
+    shared, right = [], []
+    for item in held_out(data_dir / "flat")[::8][:PHOTOS]:
+        photo = decoder.decode((data_dir / "flat" / item.image_links[0]).read_bytes(), short_side=256)
+        expected, found = teacher.find(photo), finder.find(photo)
+        if expected:
+            shared.append(float(iou(corners(found[0].box), corners(expected[0].box)[None])[0]) if found else 0.0)
+        kind = labels.of(str(item.attributes["product_type"]))
+        assert kind is not None
+        right.append(bool(found) and found[0].label == labels.names[kind.label])
+    assert len(shared) > PHOTOS / 2
+    assert np.mean(shared) >= 0.80
+    assert np.mean(right) >= 0.70
+
+
+def test_worn_photos(data_dir: Path, finder: RegionFinder) -> None:
+    """On a model's photo the largest region is what is sold: tops above, pants and shorts below, no head."""
+    decoder, right = ImageDecoder(max_bytes=2**26, max_pixels=2**26), []
+    for item in held_out(data_dir / "luma"):
+        product_type = str(item.attributes["product_type"])
+        if "Tops" not in product_type and "Bottoms" not in product_type:
+            continue
+        photo = decoder.decode((data_dir / "luma" / item.image_links[0]).read_bytes(), short_side=256)
+        found = finder.find(photo)
+        upper = ("top", "outerwear")
+        right.append(bool(found) and (found[0].label in upper) == ("Tops" in product_type))
+        assert not found or found[0].box.area < 0.9
+    assert len(right) > 20
+    assert np.mean(right) >= 0.85
