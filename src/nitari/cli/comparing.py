@@ -20,7 +20,7 @@ from nitari.cli.comparing_sides import Asked, kept_queries, run_of
 from nitari.cli.output import CommandContext, json_option, print_error, print_json, print_table
 from nitari.disk import write_whole
 from nitari.errors import DataError, UsageError
-from nitari.evaluate.compare import Comparison, as_dict, compare, drops
+from nitari.evaluate.compare import Comparison, as_dict, compare, drops, entered, left
 from nitari.evaluate.compare_marks import MarksFile
 from nitari.evaluate.compare_page import is_link, page
 from nitari.evaluate.compare_run import SavedRun, write_saved
@@ -40,6 +40,8 @@ THUMBNAIL = 256
 """Longest side of photos in a page, pixels."""
 QUALITY = 78
 _REMEMBERED = 4096
+# Queries listed for people; JSON and the page have all.
+_CHANGED = 10
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
@@ -256,7 +258,19 @@ def _print(found: Comparison) -> None:
     if found.recut:
         click.echo(f"queries with further judgments were measured anew, from their first {found.recut} ranks")
     if not found.measures:
+        _print_changed(found)
         click.echo("nothing was judged: mark hits with --serve, and they count")
+
+
+def _print_changed(found: Comparison) -> None:
+    """The queries that are answered most differently."""
+    changed = sorted((pair for pair in found.pairs if pair.rbo < 1), key=lambda pair: pair.rbo)[:_CHANGED]
+    rows = [
+        (pair.query_id, f"{pair.overlap:.1f}", f"{pair.rbo:.3f}", " ".join(entered(pair)), " ".join(left(pair)))
+        for pair in changed
+    ]
+    if rows:
+        print_table(("most changed", "overlap", "RBO", "entered", "left"), rows, right=("overlap", "RBO"))
 
 
 _COLUMNS = ("A", "B", "B - A", "95 % interval", "won", "lost", "tied")

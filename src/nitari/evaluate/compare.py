@@ -243,8 +243,9 @@ def as_dict(comparison: Comparison, *, details: bool = False) -> dict[str, Any]:
                 "measures": {name: list(values) for name, values in pair.values.items()},
                 "overlap": round(pair.overlap, DIGITS),
                 "rbo": round(pair.rbo, DIGITS),
-                "entered": _missing(pair.b, pair.a),
-                "left": _missing(pair.a, pair.b),
+                "entered": entered(pair),
+                "left": left(pair),
+                "moved": _moved(pair),
             }
             for pair in comparison.pairs
         }
@@ -366,6 +367,23 @@ def _agreement(pairs: Sequence[QueryPair]) -> Agreement:
         same_first=first / count,
         same_ten=ten / count,
     )
+
+
+def entered(pair: QueryPair) -> list[str]:
+    """Items among B's first ten that are not among A's."""
+    return _missing(pair.b, pair.a)
+
+
+def left(pair: QueryPair) -> list[str]:
+    """Items among A's first ten that are not among B's."""
+    return _missing(pair.a, pair.b)
+
+
+def _moved(pair: QueryPair) -> dict[str, list[int]]:
+    """Ranks in A and B of items that are among both first tens, at other places."""
+    before = {item_id: rank for rank, item_id in enumerate(pair.a.ranking[:OVERLAP_DEPTH], start=1)}
+    after = enumerate(pair.b.ranking[:OVERLAP_DEPTH], start=1)
+    return {item: [before[item], rank] for rank, item in after if before.get(item, rank) != rank}
 
 
 def _missing(of: SavedQuery, other: SavedQuery) -> list[str]:

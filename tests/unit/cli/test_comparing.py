@@ -138,7 +138,11 @@ def test_collections_are_asked_without_labels(work: Path) -> None:
     by_card = as_json("compare", "tiny", work / "cards" / "other.toml", "--queries", "shop/queries.csv")
     assert by_card["b"]["settings"]["collection"] == "other"
     assert set(by_card["agreement_by_category"]) == {"Hats", "Shoes"}
-    assert "nothing was judged" in nitari("compare", "tiny", "other", "--queries", "shop/queries.csv")
+    said = nitari("compare", "tiny", "other", "--queries", "shop/queries.csv")
+    assert "nothing was judged" in said
+    assert ("most changed" in said) == (by_card["agreement"]["rbo"] < 1)
+    default = next(one for one in json.loads(nitari("alias", "list", "--json")) if one["name"] == "default")
+    assert default["collection"] == "tiny"  # a comparison switches nothing
 
 
 def test_kept_query_photos_ask(work: Path) -> None:

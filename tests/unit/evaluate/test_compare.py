@@ -45,6 +45,7 @@ def test_measures_are_those_that_were_saved() -> None:
     assert told["recut"] == 0
     assert told["per_query"]["unjudged"]["entered"] == ["w"]
     assert told["per_query"]["unjudged"]["left"] == ["y"]
+    assert told["per_query"]["unjudged"]["moved"] == {"z": [3, 1], "x": [1, 2]}
     assert told["per_query"]["won"]["measures"]["Success@1"] == [0.0, 1.0]
 
 
