@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,9 +128,9 @@ class SightStore:
     def get(self, digest: str) -> dict[str, FloatArray] | None:
         """What was seen of the photo with this SHA-256, ``None`` where it is not (or not whole) here."""
         try:
-            with np.load(self._path(digest), allow_pickle=False) as found:
+            with np.load(io.BytesIO(self._path(digest).read_bytes()), allow_pickle=False) as found:
                 return {name: found[name].astype(np.float32) for name in ("shape", *_PARTS)}
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
 
     def put(self, digest: str, seen: dict[str, FloatArray]) -> None:

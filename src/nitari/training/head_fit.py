@@ -9,9 +9,11 @@ what is not in the feeds. One seed, one order of draws: the same examples give t
 from __future__ import annotations
 
 import hashlib
+import io
 import itertools
 import json
 import os
+import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -294,11 +296,11 @@ class Trainer:
         if self._checkpoint is None or not self._checkpoint.is_file():
             return
         try:
-            with np.load(self._checkpoint, allow_pickle=False) as found:
+            with np.load(io.BytesIO(self._checkpoint.read_bytes()), allow_pickle=False) as found:
                 if str(found["mark"]) != self._mark:
                     return
                 kept = {name: found[name] for name in found.files}
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return
         count = len(self._parameters)
         self._parameters, self._means, self._squares = (
