@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from time import perf_counter
 from typing import Any
@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nitari.errors import NotFoundError
 from nitari.extract import unit
-from nitari.search.classifier import Classifier, fit_classifier
+from nitari.search.classifier import Classifier, CodeArray, fit_classifier
+from nitari.search.filters import EVERYTHING, Filter
 from nitari.search.gallery import Gallery, Holding
-from nitari.types import FloatArray
+from nitari.search.recent import Recent
+from nitari.types import FloatArray, KeyArray
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +27,9 @@ _EXAMPLES = 8192
 _NUMBERS = 12_500_000
 # Fewer items are not looked at: they could not teach anything (see ``fit_classifier``).
 _ITEMS = 50
+# Classifiers without some of the examples: so many filters are remembered, and so many examples are taken out at most.
+_APART = 64
+_OUT = 512
 # A fit holds until this share of what it was made from has changed.
 _CHANGED = 0.1
 # Where a gallery has grown to so many times as much, even a query waits for a new fit: it mostly was empty before.
@@ -40,6 +46,8 @@ class Learned:
         source: Whose versions these are (``ItemTable.source``).
         version: Of the items, at the fit.
         items: How many there were.
+        keys: int64 ``[n]``: the examples.
+        codes: int64 ``[n]``: which of the classifier's categories each has, -1 for none.
     """
 
     classifier: Classifier | None = None
@@ -47,6 +55,8 @@ class Learned:
     source: int = 0
     version: int = 0
     items: int = 0
+    keys: KeyArray = field(default_factory=lambda: np.empty(0, np.int64))
+    codes: CodeArray = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 class Categories:
@@ -66,6 +76,7 @@ class Categories:
         self._attribute = attribute
         self._learned = Learned()
         self._lock = Lock()
+        self._apart: Recent[Classifier] = Recent(_APART)
 
     @property
     def attribute(self) -> str:
@@ -82,6 +93,19 @@ class Categories:
             finally:
                 self._lock.release()
         return self._learned
+
+    def of(self, holding: Holding, learned: Learned, wanted: Filter | None) -> Classifier | None:
+        """The classifier for a query with a filter: what a filter leaves out, if it is little, is not learned from.
+
+        It does not vote either. Above all, a filter that takes out the very item that a photo is of, or its style or
+        seller, must not be answered with what these say of themselves: any evaluation would flatter itself so.
+        """
+        classifier = learned.classifier
+        if classifier is None or wanted is None or wanted.node == EVERYTHING:
+            return classifier
+        return self._apart.get(
+            holding.version, (wanted.token, learned.number), lambda: _apart(holding, learned, classifier, wanted)
+        )
 
     def refresh(self) -> bool:
         """Learn anew where enough has changed: called now and then, off the query path. Returns whether it did."""
@@ -118,8 +142,15 @@ class Categories:
             items = holding.items
             source, version, count = items.source, items.version, len(items)
             examples = _examples(holding, self._attribute)
-        classifier = None if examples is None else fit_classifier(*examples)
-        self._learned = Learned(classifier, self._learned.number + 1, source, version, count)
+        classifier, learned = None, Learned()
+        if examples is not None:
+            classifier = fit_classifier(examples.vectors, examples.labels, examples.groups)
+        if examples is not None and classifier is not None:
+            codes = np.asarray([classifier.of_value.get(label, -1) for label in examples.labels], np.int64)
+            learned = Learned(keys=examples.keys, codes=codes)
+        self._learned = replace(
+            learned, classifier=classifier, number=self._learned.number + 1, source=source, version=version, items=count
+        )
         log.info(
             "what the categories of a collection look like was learned",
             extra={
@@ -131,8 +162,33 @@ class Categories:
         )
 
 
-def _examples(holding: Holding, attribute: str) -> tuple[FloatArray, list[str], NDArray[np.int32]] | None:
-    """Vectors, categories and groups of items spread evenly over the gallery; ``None`` where there are too few."""
+def _apart(holding: Holding, learned: Learned, classifier: Classifier, wanted: Filter) -> Classifier:
+    """A classifier without the examples that a filter leaves out, where these are few."""
+    views = holding.items.views(learned.keys)
+    there = np.flatnonzero((views >= 0) & (learned.codes >= 0))
+    passing = holding.items.columns.mask(wanted)[holding.items.ordinals(views[there])]
+    out = there[~passing]
+    if not out.size or out.size > min(_OUT, there.size // 2):
+        return classifier
+    try:
+        vectors = holding.index.vectors(learned.keys[out])
+    except NotFoundError:  # the index is being filled
+        return classifier
+    return classifier.without(unit(vectors), learned.codes[out])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Examples:
+    """Vectors (float32 ``[n, dim]``, unit rows) with their categories, groups (int32 ``[n]``) and keys."""
+
+    vectors: FloatArray
+    labels: list[str]
+    groups: NDArray[np.int32]
+    keys: KeyArray
+
+
+def _examples(holding: Holding, attribute: str) -> _Examples | None:
+    """Items spread evenly over the gallery; ``None`` where there are too few that say what they are."""
     items = holding.items
     most = min(_EXAMPLES, _NUMBERS // holding.index.dim)
     alive = np.flatnonzero(items.alive).astype(np.int32)
@@ -149,7 +205,11 @@ def _examples(holding: Holding, attribute: str) -> tuple[FloatArray, list[str], 
     named = np.flatnonzero([owner in value_of for owner in owners.tolist()])
     keys, owners = keys[named], owners[named]
     labels = [value_of[owner] or "" for owner in owners.tolist()]
-    return unit(holding.index.vectors(keys)), labels, items.columns.groups(owners)
+    try:
+        vectors = unit(holding.index.vectors(keys))
+    except NotFoundError:  # the index is being filled
+        return None
+    return _Examples(vectors, labels, items.columns.groups(owners), keys)
 
 
 def _thinned(values: NDArray[Any], most: int) -> NDArray[Any]:

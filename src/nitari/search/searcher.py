@@ -30,6 +30,7 @@ from nitari.search.photos import PhotoReader
 from nitari.search.query import Query, check_facets
 from nitari.search.ranking import Ranked, Wish, ranked
 from nitari.search.recent import Recent
+from nitari.search.why import reasons
 from nitari.types import Answer, Block, Box, Detection, FloatArray, Hit, Region
 
 # What looks like an item is asked again and again (every product page shows it), and stays true until an item changes:
@@ -165,6 +166,8 @@ class Searcher:
         with self._gallery.reading() as holding:
             found = self._ranked(holding, query, question.vectors, wanted, learned, trace)
             hits, more = _page(holding, found, query, self._calibration)
+            if query.why:
+                hits = self._explained(holding, hits, found, query, question.vectors)
             total = self._counts.total(holding, wanted)
             facets = self._counts.facets(holding, wanted, query.facets, limit=query.facet_limit)
             seq = holding.seq
@@ -326,7 +329,7 @@ class Searcher:
     ) -> Ranked:
         """The items that the query asks for, from the best on, and one more to tell whether there are more."""
         count = query.offset + query.k + 1
-        classifier = learned.classifier if query.category != "off" else None
+        classifier = self._categories.of(holding, learned, wanted) if query.category != "off" else None
         # A category brings items nearer from beyond a radius, and those that vote may lie there.
         max_distance = None if classifier is not None else reach(query.min_score, self._calibration)
 
@@ -365,6 +368,15 @@ class Searcher:
         ranking = (query.category, learned.number, query.collapse, query.emphasis)
         key = (query.item_id, token, count, query.group_by, max_distance, ranking)
         return self._neighbors.get(holding.version, key, look)
+
+    def _explained(
+        self, holding: Holding, hits: tuple[Hit, ...], found: Ranked, query: Query, brought: FloatArray | None
+    ) -> tuple[Hit, ...]:
+        """The hits of a page, each with what its score is made of."""
+        asking = weighed(self._wanted(holding, query, brought)[0], self._blocks, query.emphasis)
+        page = slice(query.offset, query.offset + len(hits))
+        told = reasons(holding, found, page, asking, self._blocks, self._calibration)
+        return tuple(replace(hit, why=why) for hit, why in zip(hits, told, strict=True))
 
     def _own_category(self, holding: Holding, query: Query) -> str | None:
         """What the query's item says that it is; ``None`` where it does not, or where likes and dislikes bend it."""

@@ -11,6 +11,7 @@ import pytest
 from nitari.catalog.base import Catalog, ItemDelete
 from nitari.search import categories
 from nitari.search.categories import Categories
+from nitari.search.filters import parse_filter
 from nitari.search.gallery import Gallery
 from support.categories import CATEGORIES, TEES, assortment, looking_like, shown
 from support.galleries import apply, open_catalog, open_gallery
@@ -100,3 +101,24 @@ def test_many_ask_at_once(catalog: Catalog, gallery: Gallery) -> None:
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: known.current(), range(16)))
     assert {learned.number for learned in found} == {1}
+
+
+def test_what_a_filter_leaves_out_teaches_nothing(catalog: Catalog, gallery: Gallery) -> None:
+    """A wrong label on the very photo that asks does not decide, once the filter leaves that item out."""
+    odd = looking_like(TEES, "odd one")
+    wrong = [shown(f"wrong{n}", odd, category=CATEGORIES[2], group_id="wrong") for n in range(8)]
+    apply(catalog, *assortment(30), *wrong)
+    gallery.refresh()
+    known = Categories(gallery)
+    learned = known.current()
+    with gallery.reading() as holding:
+        everything = known.of(holding, learned, None)
+        assert everything is learned.classifier
+        assert everything is not None
+        assert known.of(holding, learned, parse_filter({"price": {"lt": 5}})) is everything  # leaves out all of it
+        wanted = parse_filter({"not": {"item_group_id": "wrong"}})
+        apart = known.of(holding, learned, wanted)
+        assert apart is not None
+        assert known.of(holding, learned, wanted) is apart
+    bags = everything.of_value[CATEGORIES[2]]
+    assert apart.probabilities(odd[None])[bags] < everything.probabilities(odd[None])[bags]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nitari.search.classifier import Classifier, fit_classifier, softmax
+from nitari.search.classifier import SHRINKAGE, Classifier, fit_classifier, softmax
 from nitari.types import FloatArray
 from support.categories import BAGS, CATEGORIES, TEES, looking_like
 
@@ -107,3 +107,46 @@ def test_softmax(logits: list[float]) -> None:
     told = softmax(np.asarray(logits))
     assert told.sum() == pytest.approx(1.0)
     assert told[int(np.argmax(logits))] == told.max()
+
+
+def test_takes_examples_back_exactly() -> None:
+    """The corrected inverse is that of what is left, computed from the beginning (but for the ball, which stays)."""
+    vectors, labels, groups = _examples()
+    whole = fit_classifier(vectors, labels, groups)
+    assert whole is not None
+    taught = whole.taught
+    assert taught is not None
+    codes = np.asarray([whole.of_value[label] for label in labels])
+    centered, out = vectors - taught.center, np.arange(len(labels)) % 9 == 0
+
+    def scatter(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        means = np.stack([centered[chosen & (codes == code)].mean(axis=0) for code in range(3)])
+        apart = centered[chosen] - means[codes[chosen]]
+        return means, apart.T @ apart
+
+    ball = np.linalg.inv(taught.precision) - (1 - SHRINKAGE) * scatter(np.ones(len(labels), np.bool_))[1] / len(labels)
+    means, left = scatter(~out)
+    expected = np.linalg.solve((1 - SHRINKAGE) * left / len(labels) + ball, means.T)
+    expected *= np.count_nonzero(~out) / len(labels) * taught.factor
+    np.testing.assert_allclose(whole.without(vectors[out], codes[out]).weights, expected, rtol=1e-2, atol=1e-3)
+
+
+def test_without_nothing() -> None:
+    """Where nothing is taken back, nothing changes."""
+    vectors, labels, groups = _examples()
+    whole, codes = fit_classifier(vectors, labels, groups), np.empty(0, np.int64)
+    assert whole is not None
+    assert whole.without(vectors[:0], codes) is whole
+
+
+def test_without_a_whole_category() -> None:
+    """A category of which every example is taken back is not told any more."""
+    vectors, labels, groups = _examples()
+    whole = fit_classifier(vectors, labels, groups)
+    assert whole is not None
+    out = np.asarray(labels) == BAGS
+    left = whole.without(vectors[out], np.full(int(out.sum()), whole.of_value[BAGS]))
+    for number in range(20):
+        told = left.probabilities(looking_like(BAGS, f"new{number}")[None])
+        assert told[whole.of_value[BAGS]] < 1e-6
+        assert told.sum() == pytest.approx(1.0)
