@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nitari.errors import UsageError
 from nitari.evaluate.measures import MEASURES, bootstrap, by_category, estimates, per_query
 
 TEN = tuple((name, 1.0 - number / 100) for number, name in enumerate("abcdefghij"))
@@ -54,6 +55,25 @@ def test_queries_without_an_answer_count_zero_and_unjudged_ones_do_not_count() -
     assert values["empty"] == values["absent"] == dict.fromkeys(MEASURES, 0.0)
     assert estimates(values)["Success@1"].value == pytest.approx(1 / 3)
     assert per_query({"empty": {"a": 1}}, {}) == {"empty": dict.fromkeys(MEASURES, 0.0)}
+
+
+def test_measures_are_asked_for_by_name() -> None:
+    """Any cut-off will do; another name is an error that says what there is."""
+    ranked = {"q": TEN}
+    assert per_query({"q": {"c": 1, "z": 1}}, ranked, ["P@3", "Success@2", "Success@1000"])["q"] == {
+        "P@3": pytest.approx(1 / 3),
+        "Success@2": 0,
+        "Success@1000": 1,
+    }
+    for name in ("P@0", "P@", "Recall@5", "map"):
+        with pytest.raises(UsageError, match="there is no measure"):
+            per_query({"q": {"c": 1}}, ranked, [name])
+
+
+def test_a_measure_is_about_the_subjects_that_have_it() -> None:
+    """Where some subjects are looked at in another way, each mean is over its own."""
+    found = estimates({"a": {"x": 1.0}, "b": {"x": 0.0}, "c": {"y": 1.0}})
+    assert {name: estimate.value for name, estimate in found.items()} == {"x": 0.5, "y": 1.0}
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
