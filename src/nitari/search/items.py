@@ -163,6 +163,10 @@ class ItemTable:
         """The keys of many items, one item behind the other: int64 ``[n]``."""
         return self._views.keys_of(ordinals)
 
+    def keys_at(self, views: NDArray[np.int64]) -> KeyArray:
+        """The key of each of ``views``: int64 ``[n]``."""
+        return self._views.keys_at(views)
+
     def main_keys(self, ordinals: OrdinalArray) -> KeyArray:
         """The key of the main photo of each of these items: int64 ``[n]``."""
         return self._views.first_keys(ordinals)

@@ -86,6 +86,10 @@ class Views:
         begins = self._begins.take(ordinals)
         return self._keys.take(spread(begins, self._begins.take(ordinals + 1) - begins))
 
+    def keys_at(self, views: ViewArray) -> KeyArray:
+        """The key of each of ``views``: int64 ``[n]``."""
+        return self._keys.take(views)
+
     def first_keys(self, ordinals: NDArray[np.integer[Any]]) -> KeyArray:
         """The key of the first photo of each item, all of which have one: int64 ``[n]``."""
         return self._keys.take(self._begins.take(ordinals))
