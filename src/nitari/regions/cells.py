@@ -61,7 +61,7 @@ def regions(cells: FloatArray, spec: DetectorSpec, *, threshold: float) -> Found
     order = np.argsort(-middles[rows, columns], kind="stable")[: 4 * MOST]
     rows, columns = rows[order], columns[order]
     boxes = boxes_at(cells[1:5], middles, rows, columns)
-    logits = cells[spec.labels_slice][:, rows, columns].T
+    logits = around(cells[spec.labels_slice], middles, rows, columns)
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     odds /= odds.sum(axis=1, keepdims=True)
     labels = odds.argmax(axis=1)
@@ -77,24 +77,40 @@ def boxes_at(sides: FloatArray, middles: FloatArray, rows: NDArray[np.intp], col
         float32 ``[n, 4]`` inside the photo, each at least a hundredth of a cell wide and high.
     """
     height, width = middles.shape
-    reach = np.exp(sides.clip(-_MOST_LOG, _MOST_LOG))
-    total = np.zeros((len(rows), 4), np.float32)
-    weight = np.zeros((len(rows), 1), np.float32)
-    for down in (-1, 0, 1):
-        for across in (-1, 0, 1):
-            y, x = (rows + down).clip(0, height - 1), (columns + across).clip(0, width - 1)
-            sure = np.square(middles[y, x])[:, np.newaxis]
-            left, top, right, bottom = reach[:, y, x]
-            box = np.stack([x + 0.5 - left, y + 0.5 - top, x + 0.5 + right, y + 0.5 + bottom], axis=1)
-            total += sure * box
-            weight += sure
-    boxes = total / np.maximum(weight, 1e-12)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32) + 0.5
+    left, top, right, bottom = np.exp(sides.clip(-_MOST_LOG, _MOST_LOG))
+    boxes = around(np.stack([x - left, y - top, x + right, y + bottom]), middles, rows, columns)
     # The middle of a region may lie beyond the rim only by rounding: what is left has an inside.
     size = np.array([width, height], np.float32)
     low = boxes[:, :2].clip(0, size - 0.02)
     high = np.minimum(np.maximum(boxes[:, 2:], low + 0.01), size)
     found: FloatArray = np.concatenate([low / size, high / size], axis=1).astype(np.float32)
     return found
+
+
+def around(values: FloatArray, middles: FloatArray, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> FloatArray:
+    """The mean of what these cells and their neighbors say, by the square of how sure each of them is.
+
+    Args:
+        values: float32 ``[channels, height, width]``.
+        middles: float32 ``[height, width]``, 0-1.
+        rows: Of the cells.
+        columns: Of the cells.
+
+    Returns:
+        float32 ``[n, channels]``.
+    """
+    height, width = middles.shape
+    total = np.zeros((len(rows), len(values)), np.float32)
+    weight = np.zeros((len(rows), 1), np.float32)
+    for down in (-1, 0, 1):
+        for across in (-1, 0, 1):
+            y, x = (rows + down).clip(0, height - 1), (columns + across).clip(0, width - 1)
+            sure = np.square(middles[y, x])[:, np.newaxis]
+            total += sure * values[:, y, x].T
+            weight += sure
+    mean: FloatArray = total / np.maximum(weight, 1e-12)
+    return mean
 
 
 def distinct(boxes: FloatArray, labels: NDArray[np.int64]) -> NDArray[np.intp]:
