@@ -7,12 +7,19 @@ home folder (or the file that ``NITARI__CONFIG`` names), the defaults below.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from nitari.errors import ConfigurationError
 
@@ -186,6 +193,10 @@ class SnapshotSettings(_Section):
     """A prune also leaves all that are younger than this many days."""
 
 
+PRESETS: Mapping[str, Mapping[str, Any]] = {"accurate": {}, "fast": {"extract": {"views": "box"}}}
+"""What each preset sets, where nothing else does (docs/accuracy.md has what it costs and loses)."""
+
+
 class Settings(BaseSettings):
     """All settings. Build with ``load_settings``; pass values on; never read the environment elsewhere."""
 
@@ -202,6 +213,9 @@ class Settings(BaseSettings):
     """Folder of the catalog and everything derived from it."""
     config: Path | None = None
     """The TOML file to read instead of ``nitari.toml`` in the home folder."""
+    preset: Literal["accurate", "fast"] = "accurate"
+    """How a photo becomes vectors, unless settings under ``extract`` say otherwise: ``accurate``, or ``fast``, which
+    looks at each photo once (``extract.views = "box"``) for about half of the time."""
     models: ModelSettings = ModelSettings()
     extract: ExtractSettings = ExtractSettings()
     runtime: RuntimeSettings = RuntimeSettings()
@@ -223,9 +237,13 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, then environment, then the TOML file; no ``.env``, no secrets folder."""
-        toml = _config_file(init_settings(), env_settings())
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=toml)
+        """Arguments, then environment, then the TOML file, then the preset; no ``.env``, no secrets folder."""
+        given, variables = init_settings(), env_settings()
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=_config_file(given, variables))
+        chosen = next((source["preset"] for source in (given, variables, toml()) if source.get("preset")), "accurate")
+        # An unknown one sets nothing here, and is then refused with all other mistakes.
+        preset = InitSettingsSource(settings_cls, init_kwargs=dict(PRESETS.get(str(chosen), {})))
+        return init_settings, env_settings, toml, preset
 
 
 def _config_file(*given: dict[str, Any]) -> Path | None:

@@ -28,6 +28,20 @@ def test_home_comes_from_its_variable(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (settings.home, settings.index.engine) == (tmp_path, "exact")
 
 
+def test_a_preset_sets_what_nothing_else_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A preset comes from wherever settings come from, and gives way to any of them."""
+    assert load_settings(home=tmp_path).extract.views == "mean"
+    (tmp_path / "nitari.toml").write_text("preset = 'fast'\n[extract]\nlowlevel = false\n")
+    fast = load_settings(home=tmp_path).extract
+    assert (fast.views, fast.lowlevel) == ("box", False)
+    assert load_settings(home=tmp_path, preset="accurate").extract.views == "mean"
+    monkeypatch.setenv("NITARI__EXTRACT__VIEWS", "both")
+    assert load_settings(home=tmp_path).extract.views == "both"
+    monkeypatch.setenv("NITARI__PRESET", "quick")
+    with pytest.raises(ConfigurationError, match="preset is 'quick'"):
+        load_settings(home=tmp_path)
+
+
 def test_mistake_names_setting_value_and_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     """A value that does not fit says where it stands and what was found."""
     monkeypatch.setenv("NITARI__SERVER__PORT", "many")
