@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FOLDER = "transforms"
+# The table in a card's text, up to the next one.
+_TABLE = re.compile(r"^\[transform\][^\n]*\n(?:(?!\[)[^\n]*\n?)*", re.MULTILINE)
 Origin: TypeAlias = Literal["home", "card", "none"]
 
 
@@ -105,6 +108,34 @@ def keep_transform(path: Path, transform: LinearTransform) -> str:
     data = to_bytes(transform)
     write_whole(path, data)
     return hashlib.sha256(data).hexdigest()
+
+
+def name_in_card(card: Card, transform: LinearTransform) -> tuple[Path, str]:
+    """Write a transform beside a card and name it in the card's ``[transform]``, in place of an older one.
+
+    Files are named by their content: who is killed between the two leaves a card that names the older one, whole.
+
+    Returns:
+        Where it was written, and its SHA-256, hex.
+
+    Raises:
+        ModelError: a card that came with Nitari, or none on disk.
+    """
+    from nitari.models.card import BUILT_IN
+
+    if card.path is None or card.path.parent.resolve() == BUILT_IN.resolve():
+        raise ModelError(
+            f"model card {card.name} came with Nitari and is not to be changed",
+            remedy="learn a transform for this home (without --into-card), or copy the card into models.cards first",
+        )
+    data = to_bytes(transform)
+    sha256 = hashlib.sha256(data).hexdigest()
+    path = card.path.with_name(f"{card.path.stem}.transform-{sha256[:8]}.npz")
+    write_whole(path, data)
+    text = _TABLE.sub("", card.path.read_text(encoding="utf-8")).rstrip()
+    table = f'[transform]\nfile = "{path.name}"\nsha256 = "{sha256}"\n'
+    write_whole(card.path, f"{text}\n\n{table}".encode())
+    return path, sha256
 
 
 def disable(home: Path, name: str) -> None:

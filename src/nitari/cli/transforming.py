@@ -44,8 +44,11 @@ def transform_group() -> None:
 @click.option("--category-map", type=click.Path(path_type=Path, exists=True, dir_okay=False),
               help="What kinds are called in both feeds (worn_types.toml); else product_type's last part.")  # fmt: skip
 @_MODEL
-@click.option("--fold", metavar="I/N", help="Leave out the photos of fold I of N, to be judged by.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it here and not into the home.")
+@click.option("--into-card", is_flag=True, help="Write it beside the card and name it there, not into the home.")
+@click.option("--folds", type=click.Path(path_type=Path, exists=True, file_okay=False),
+              help="For the cards of folds (0/card.toml ...), each without its fold; into the cards.")  # fmt: skip
+@click.option("--reach", nargs=2, type=click.FloatRange(0), metavar="AWAY TOWARDS",
+              help="How far strength 1 moves, in cosines; else what does best here.")  # fmt: skip
 @json_option
 @click.pass_obj
 def fit_command(
@@ -59,8 +62,9 @@ def fit_command(
     not_worn: tuple[str, ...],
     category_map: Path | None,
     model: str | None,
-    fold: str | None,
-    out: Path | None,
+    into_card: bool,
+    folds: Path | None,
+    reach: tuple[float, float] | None,
     as_json: bool,
 ) -> int:
     r"""Learn a transform from unpaired photos of worn and of flat garments.
@@ -72,33 +76,25 @@ def fit_command(
     \b
     nitari transform fit --worn studio.csv --flat private.csv --not-worn Gear
     nitari transform fit --feed all.csv --worn-if presentation=model
-    """
-    from nitari.query_transforms import keep_transform, own_path
-    from nitari.training.transform import learn
-    from nitari.training.transform_measure import judge
 
+    With --folds, `nitari eval worn DIR --folds FOLDER` then measures it through the whole product. Of a model that was
+    trained on these very photos that is the only honest figure: then choose --reach by it.
+    """
     settings = context.settings()
-    chosen = _chosen(settings, model)
     feeds = _feeds(worn_feed, flat_feed, one_feed, worn_if, not_worn, category_map)
-    samples, refused = _samples(chosen, feeds, quiet=as_json)
-    if fold is not None:
-        number, folds = _fold(fold)
-        samples = samples.at(samples.folds(folds) != number)
-    judgement, reach = judge(samples, embedder=chosen.embedder.fingerprint)
-    learned = learn(samples, embedder=chosen.embedder.fingerprint)
-    told = _told(chosen, samples, judgement, learned.counts, fold)
-    transform = learned.reaching(reach, told=told)
-    path = out or own_path(settings.home, chosen.embedder.name)
-    sha256 = keep_transform(path, transform)
-    if as_json:
-        print_json({"path": path, "sha256": sha256, "base": transform.base, "refused": refused, **told})
+    if folds is None:
+        made = [_fit(settings, model, feeds, None, reach, into_card=into_card, quiet=as_json)]
     else:
-        _print_told(told)
-        for reason in refused[:10]:
-            print_error(reason)
-        click.echo(f"{len(refused)} photos could not be used" if refused else "all photos could be used")
-        click.echo(f"written: {path}\nsha256:  {sha256}")
-    return 3 if refused else 0
+        made = _fit_folds(settings, folds, feeds, reach, quiet=as_json)
+    if as_json:
+        print_json([one.told for one in made] if folds else made[0].told)
+    else:
+        for one in made:
+            _print_told(one.told)
+            for reason in one.refused[:10]:
+                print_error(reason)
+            click.echo(f"{len(one.refused)} photos could not be used\nwritten: {one.path}")
+    return 3 if any(one.refused for one in made) else 0
 
 
 @transform_group.command("show")
@@ -264,11 +260,61 @@ def _samples(chosen: _Chosen, feeds: list[_Feed], *, quiet: bool) -> tuple[Sampl
     return joined(*parts), refused
 
 
-def _fold(text: str) -> tuple[int, int]:
-    number, _, folds = text.partition("/")
-    if not (number.isdigit() and folds.isdigit() and int(number) < int(folds)):
-        raise UsageError(f"--fold is {text!r}; expected I/N with I below N, such as 0/3")
-    return int(number), int(folds)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Made:
+    """A transform that was learned and written: where, what it says of itself, and which photos were of no use."""
+
+    path: Path
+    told: dict[str, Any]
+    refused: list[str]
+
+
+def _fit(
+    settings: Settings,
+    model: str | None,
+    feeds: list[_Feed],
+    fold: tuple[int, int] | None,
+    given: tuple[float, float] | None,
+    *,
+    into_card: bool,
+    quiet: bool,
+) -> _Made:
+    """Learn a model's transform, without the photos of a fold where one is given, and write it."""
+    from nitari.query_transforms import keep_transform, name_in_card, own_path
+    from nitari.training.transform import Reach, learn
+    from nitari.training.transform_measure import judge
+
+    chosen = _chosen(settings, model)
+    samples, refused = _samples(chosen, feeds, quiet=quiet)
+    if fold is not None:
+        samples = samples.at(samples.folds(fold[1]) != fold[0])
+    wanted = None if given is None else Reach(*given)
+    judgement, reach = judge(samples, reach=wanted, embedder=chosen.embedder.fingerprint)
+    learned = learn(samples, embedder=chosen.embedder.fingerprint)
+    left_out = None if fold is None else f"{fold[0]}/{fold[1]}"
+    told = _told(chosen, samples, judgement, learned.counts, left_out)
+    transform = learned.reaching(reach, told=told)
+    if into_card:
+        path, sha256 = name_in_card(chosen.card, transform)
+    else:
+        path = own_path(settings.home, chosen.embedder.name)
+        sha256 = keep_transform(path, transform)
+    return _Made(path, {**told, "path": str(path), "sha256": sha256, "refused": refused}, refused)
+
+
+def _fit_folds(
+    settings: Settings, folder: Path, feeds: list[_Feed], reach: tuple[float, float] | None, *, quiet: bool
+) -> list[_Made]:
+    """Learn one for each fold's card."""
+    from nitari.evaluate.folds import fold_cards
+    from nitari.recipes import remembering_outputs
+
+    cards = fold_cards(folder)
+    with remembering_outputs():
+        return [
+            _fit(settings, str(card.resolve()), feeds, (number, len(cards)), reach, into_card=True, quiet=quiet)
+            for number, card in enumerate(cards)
+        ]
 
 
 def _told(

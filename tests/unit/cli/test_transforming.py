@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from nitari.cli.main import cli
-from nitari.errors import UsageError
+from nitari.errors import ModelError, UsageError
 
 # No network: color and texture alone tell these photos.
 CARD = """format = 1
@@ -172,16 +172,40 @@ def test_one_feed(home: Path, shop: Path) -> None:
 
 
 def test_for_a_card(home: Path, shop: Path, tmp_path: Path) -> None:
-    """Written elsewhere, without the photos of a fold, it is for a card, which names it by its checksum."""
-    out = tmp_path / "card/worn.npz"
-    told = fit(home, shop, "--out", out, "--fold", "0/3")
-    assert told["left_out"] == "0/3"
-    assert told["photos"]["worn"] < 36
+    """Written beside a card, it is named there by its checksum, in place of an older one, and all else is kept."""
+    card = tmp_path / "cards/looks.toml"
+    card.parent.mkdir()
+    card.write_text(CARD, "utf-8")
+    for _ in range(2):
+        told = fit(home, shop, "--model", card, "--into-card")
+        assert card.read_text("utf-8").count("[transform]") == 1
+        assert card.read_text("utf-8").startswith(CARD)
     assert show(home)["origin"] == "none"
-    card = out.parent / "looks.toml"
-    card.write_text(f'{CARD}[transform]\nfile = "worn.npz"\nsha256 = "{told["sha256"]}"\nstrength = 0.25\n', "utf-8")
     found = json.loads(run(home, "transform", "show", "--model", card, "--json"))
-    assert (found["origin"], found["strength"]) == ("card", 0.25)
+    assert (found["origin"], found["path"]) == ("card", told["path"])
+
+
+def test_for_folds(home: Path, shop: Path, tmp_path: Path) -> None:
+    """Each fold's card gets one that was learned without the photos of its fold."""
+    for number in range(3):
+        card = tmp_path / "folds" / str(number) / "card.toml"
+        card.parent.mkdir(parents=True)
+        card.write_text(CARD, "utf-8")
+    made = fit(home, shop, "--folds", tmp_path / "folds")
+    assert [one["left_out"] for one in made] == ["0/3", "1/3", "2/3"]
+    assert sum(one["photos"]["worn"] for one in made) == 72, "each photo is left out once"
+    for number, one in enumerate(made):
+        shown = ("transform", "show", "--model", tmp_path / "folds" / str(number) / "card.toml", "--json")
+        assert json.loads(run(home, *shown))["path"] == one["path"]
+
+
+def test_cards_that_came_with_nitari(home: Path, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cards of the package are not changed."""
+    from nitari.models import card as card_module
+
+    monkeypatch.setattr(card_module, "BUILT_IN", shop)
+    with pytest.raises(ModelError, match="came with Nitari"):
+        fit(home, shop, "--into-card")
 
 
 @pytest.mark.parametrize(
@@ -196,9 +220,3 @@ def test_not_said_what_is_worn(home: Path, words: tuple[str, ...]) -> None:
     """Without a way to tell worn photos, the error says which there are."""
     with pytest.raises(UsageError, match="which photos are worn"):
         run(home, "transform", "fit", *words)
-
-
-def test_bad_fold(home: Path, shop: Path) -> None:
-    """A fold that is none is refused."""
-    with pytest.raises(UsageError, match="I/N"):
-        fit(home, shop, "--fold", "3/3")
