@@ -38,7 +38,7 @@ NAME = "nitari-regions"
 FOLDS = 5
 SAVE_EVERY = 100
 THRESHOLD = 0.3
-INPUT = InputSpec(size=(192, 192), range=255, mean=(127.0,) * 3, std=(128.0,) * 3)
+INPUT = InputSpec(size=(192, 192), range=255, mean=(127.0,) * 3, std=(128.0,) * 3, filter="bilinear")
 """As the trunk was trained: TensorFlow's preprocessing of the Lite networks."""
 _CHECKED = 12
 _SETTLED_ON = 32
@@ -57,7 +57,7 @@ class Training:
         held_out: The fold (of ``FOLDS``) that is not learned from, by which the result is judged.
     """
 
-    steps: int = 900
+    steps: int = 1350
     batch: int = 24
     seed: int = 1
     held_out: int = 0
