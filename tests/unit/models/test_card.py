@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from nitari.errors import ModelError
 from nitari.models.card import BUILT_IN, InputSpec, OutputSpec, Part, find_cards, read_card, synthetic_image
+from nitari.models.head_spec import HeadSpec
 from support.models import tiny_card
 
 SOURCE = 'path = "net.onnx"'
@@ -47,6 +48,8 @@ def test_the_cards_that_are_promised() -> None:
         "mobilenet-v2",
         "efficientnet-lite0-mobilenet-v2",
         "fashion-baseline",
+        "nitari-lite0",
+        "nitari-fashion",
         "u2netp",
         "siglip2-b16",
         "marqo-fashion-siglip",
@@ -220,3 +223,53 @@ def test_tensor(value: int, mean: float, std: float, scale: float) -> None:
     expected = (value / 255 * scale - mean) / std
     np.testing.assert_allclose(tensor[:, 0], expected, atol=2e-6 * (abs(mean) + scale) / std, rtol=1e-5)
     assert not tensor[:, 1:].any()
+
+
+HEADED = """format = 1
+name = "headed"
+revision = "1"
+kind = "composite"
+description = "x"
+license = "x"
+origin = "x"
+dim = 4
+
+[[parts]]
+descriptor = "aspect-7"
+dim = 7
+"""
+
+
+def test_head(tmp_path: Path) -> None:
+    """A part may have a head: its checksum and width are in the fingerprint, where it lies is not."""
+    head = f'[parts.head]\nfile = "a.npz"\nsha256 = "{SHA256}"\ndim = 4\n'
+    card = read_card(write(tmp_path, HEADED + head))
+    assert card.parts[0].head == HeadSpec("a.npz", SHA256, 4)
+    moved = read_card(write(tmp_path, HEADED + head.replace("a.npz", "b/a.npz")))
+    other = read_card(write(tmp_path, HEADED + head.replace(SHA256, "1" * 64)))
+    assert moved.fingerprint == card.fingerprint != other.fingerprint
+    assert read_card(write(tmp_path, HEADED)).fingerprint not in (card.fingerprint, other.fingerprint)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "key"),
+    [
+        ("", "parts.head is"),
+        ('file = "a.npz"\ndim = 4', "head.sha256"),
+        (f'file = "a.npz"\nsha256 = "{SHA256}"', "head.dim"),
+        (f'file = "a.npz"\nsha256 = "{SHA256[:-1]}"\ndim = 4', "head.sha256"),
+        (f'file = "a.npz"\nsha256 = "{SHA256}"\ndim = 0', "head.dim"),
+        (f'file = "a.npz"\nsha256 = "{SHA256}"\ndim = 4\nbias = true', "head.bias"),
+    ],
+)
+def test_wrong_head(tmp_path: Path, wrong: str, key: str) -> None:
+    """A head that lacks something, or has too much, is refused with the key's name."""
+    with pytest.raises(ModelError) as caught:
+        read_card(write(tmp_path, f"{HEADED}[parts.head]\n{wrong}\n"))
+    assert key.split(" ")[0].split(".")[-1] in caught.value.message
+
+
+def test_fingerprints_of_old_stay() -> None:
+    """Cards of before there were heads keep their fingerprints: collections know them by these."""
+    found = find_cards(None)
+    assert read_card(found["fashion-baseline"]).fingerprint == "2ac992736d5dc6e9"
