@@ -130,15 +130,14 @@ class Extractor:
             detection = self.detect(data)
             regions, timing = detection.regions, dict(detection.timing_ms)
         started = perf_counter()
-        # A shopper's small box must still fill the network, so the photo is then decoded in full size.
-        photo = self._decoder.decode(data, short_side=0 if isinstance(choice, Box) else self._short_side)
+        photo = self.decode(data, choice)
         decoded = perf_counter()
         timing["decode"] = timing.get("decode", 0.0) + (decoded - started) * 1e3
         if regions is None:
             regions = self._regions.find(photo)
             timing["regions"] = (perf_counter() - decoded) * 1e3
         found = perf_counter()
-        views = self._embed(photo, regions, choice)
+        views = self.embed(photo, regions, choice)
         embedded = perf_counter()
         timing["embed"] = (embedded - found) * 1e3
         lowlevel = None
@@ -177,8 +176,23 @@ class Extractor:
             extraction = replace(extraction, views=views)
         return replace(extraction, worn=self._transform.cue(vectors))
 
-    def _embed(self, photo: Photo, regions: tuple[Region, ...], choice: Choice) -> tuple[View, ...]:
-        """The vectors of what was chosen, each with the region it speaks for."""
+    def decode(self, data: bytes, choice: Choice = "auto") -> Photo:
+        """The photo as ``embed`` wants it.
+
+        Raises:
+            ImageError: bytes that are not a usable photo.
+        """
+        # A shopper's small box must still fill the network, so the photo is then decoded in full size.
+        return self._decoder.decode(data, short_side=0 if isinstance(choice, Box) else self._short_side)
+
+    def embed(self, photo: Photo, regions: tuple[Region, ...], choice: Choice = "auto") -> tuple[View, ...]:
+        """The vectors of what was chosen, each with the region it speaks for.
+
+        Args:
+            photo: From ``decode`` with the same choice.
+            regions: Found on it.
+            choice: As for ``extract``.
+        """
         target = _target(regions, choice)
         if isinstance(choice, Box) or choice == "largest" or self._views == "box":
             shown: tuple[Region, ...] = (target,)

@@ -84,6 +84,9 @@ def test_filter_box_group_and_paging(terminal: Terminal) -> None:
     assert (step["rows"], step["part"]) == (12, "live")
     assert "in memory" in terminal.run("similar", "i0003", "--explain")
     assert terminal.json("search", photo, "--min-score", "0.999")["hits"][0]["item_id"] == "i0003"
+    why = terminal.json("search", photo, "--why", "-k", "1")["hits"][0]["why"]
+    assert abs(sum(why["contributions"].values()) - why["similarity"]) < 1e-4
+    assert "= similar" in terminal.run("similar", "i0003", "--why")
     said = ("--emphasis", "1", "--worn", "0.5", "--category", "off", "--no-collapse")
     assert terminal.json("search", photo, *said, "-k", "1")["hits"][0]["item_id"] == "i0003"
 

@@ -55,6 +55,12 @@ class Web:
 class Pictures:
     """Pictures that say what they are of."""
 
+    def original(self, item_id: str, *, link: str | None) -> bytes:
+        """The photo ``d0`` of ``images/0.jpg``, and so on; that of ``i5`` is gone."""
+        if item_id == "i5" or link is None:
+            raise FetchError(f"photo {link} is gone")
+        return link.replace("images/", "d").removesuffix(".jpg").encode()
+
     def thumbnail(self, item_id: str, *, link: str | None, size: int) -> Picture:
         """Of every item but ``none``."""
         if item_id == "none":

@@ -29,6 +29,8 @@ type Source = "url" | "item_id" | "vector" | "photo_id";
 export type SearchOptions = Omit<Schemas["SearchBody"], Source>;
 /** What to search with, `photo` or one of the others, and how. */
 export type Search = (SearchOptions & { photo: Photo }) | (Schemas["SearchBody"] & { photo?: never });
+/** What was searched with, and the `hit` to compare with. */
+export type Heatmap = (Schemas["HeatmapOptions"] & { photo: Photo }) | (Schemas["HeatmapBody"] & { photo?: never });
 export type Detect = { photo: Photo } | (Schemas["DetectBody"] & { photo?: never });
 
 export interface ClientOptions extends TransportOptions {
@@ -87,6 +89,10 @@ export function createClient({ baseUrl, token, collection = "default", ...transp
     /** Find the products on a photo. */
     detect: (query: Detect) =>
       take(http.POST("/v1/collections/{c}/detect", { params: { path: here }, body: jsonOrForm(query) })),
+
+    /** Which parts of a query's photo make it like a hit, and which parts of the hit's. Takes a second or two. */
+    heatmap: (query: Heatmap) =>
+      take(http.POST("/v1/collections/{c}/heatmap", { params: { path: here }, body: jsonOrForm(query) })),
 
     /** Find items like some and unlike others. */
     recommend: (body: Schemas["RecommendBody"]) =>

@@ -232,6 +232,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/collections/{c}/heatmap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Where a query and a hit are alike
+         * @description Covers the photos of both patch by patch and sees how much less alike they are: some eighty passes through the network, a second or two. One is made at a time; where too many wait, the answer is 503.
+         */
+        post: operations["heatmap"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/collections/{c}/items": {
         parameters: {
             query?: never;
@@ -931,6 +951,172 @@ export interface components {
             status: "ok";
         };
         /**
+         * HeatModel
+         * @description A grid over a photo: which parts of it make it like the other one.
+         */
+        HeatModel: {
+            /**
+             * Box
+             * @description The part of the photo that the grid lies over.
+             * @example [
+             *       0.2,
+             *       0.1,
+             *       0.8,
+             *       0.9
+             *     ]
+             */
+            box: number[];
+            /** Cols */
+            cols: number;
+            /**
+             * Fall
+             * @description How much the likeness falls where it falls the most; 0 where nothing matters.
+             */
+            fall: number;
+            /**
+             * Image
+             * @description The link of an item's photo; null for one that the request brought.
+             */
+            image: string | null;
+            /** Rows */
+            rows: number;
+            /**
+             * Values
+             * @description Rows from the top: how much the likeness falls when a patch is covered, the most being 1.
+             * @example [
+             *       [
+             *         0,
+             *         0.4
+             *       ],
+             *       [
+             *         0.1,
+             *         1
+             *       ]
+             *     ]
+             */
+            values: number[][];
+        };
+        /**
+         * HeatmapBody
+         * @description A comparison without an uploaded photo: exactly one of `url`, `item_id` or `photo_id`.
+         * @example {
+         *       "hit": "24-mb02",
+         *       "item_id": "24-mb01"
+         *     }
+         */
+        HeatmapBody: {
+            /**
+             * Emphasis
+             * @description As of the search.
+             * @default 0.5
+             */
+            emphasis?: number;
+            /**
+             * Hit
+             * @description The item to compare with.
+             * @example 24-mb01
+             */
+            hit: string;
+            /**
+             * Item Id
+             * @description An item that was searched with.
+             * @default null
+             */
+            item_id?: string | null;
+            /**
+             * Photo Id
+             * @description A query photo that was kept.
+             * @default null
+             */
+            photo_id?: string | null;
+            /**
+             * Region
+             * @description As of the search.
+             * @default auto
+             */
+            region?: ("auto" | "whole" | "largest") | number[];
+            /**
+             * Url
+             * @description An `http(s)` link to a photo.
+             * @default null
+             */
+            url?: string | null;
+            /**
+             * Worn
+             * @description As of the search.
+             * @default auto
+             */
+            worn?: ("auto" | "off") | number;
+        };
+        /**
+         * HeatmapModel
+         * @description Where a query and a hit are alike, found by covering their photos patch by patch.
+         */
+        HeatmapModel: {
+            /** Collection */
+            collection: string;
+            /** @description Of the item's photo that is most like it; null where it is gone. */
+            hit: components["schemas"]["HeatModel"] | null;
+            /**
+             * Hit Reason
+             * @description Why `hit` is null; else empty.
+             */
+            hit_reason: string;
+            /** @description Of the query's photo; null where it cannot be had. */
+            query: components["schemas"]["HeatModel"] | null;
+            /**
+             * Query Reason
+             * @description Why `query` is null; else empty.
+             */
+            query_reason: string;
+            /**
+             * Similarity
+             * @description How alike they are with nothing covered.
+             */
+            similarity: number | null;
+            /**
+             * Timing Ms
+             * @description Milliseconds by stage.
+             * @example {
+             *       "decode": 4.1,
+             *       "search": 0.4
+             *     }
+             */
+            timing_ms: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * HeatmapOptions
+         * @description What to compare a query photo with, and how it was searched with.
+         */
+        HeatmapOptions: {
+            /**
+             * Emphasis
+             * @description As of the search.
+             * @default 0.5
+             */
+            emphasis?: number;
+            /**
+             * Hit
+             * @description The item to compare with.
+             * @example 24-mb01
+             */
+            hit: string;
+            /**
+             * Region
+             * @description As of the search.
+             * @default auto
+             */
+            region?: ("auto" | "whole" | "largest") | number[];
+            /**
+             * Worn
+             * @description As of the search.
+             * @default auto
+             */
+            worn?: ("auto" | "off") | number;
+        };
+        /**
          * HitModel
          * @description One item that looks alike.
          */
@@ -981,6 +1167,8 @@ export interface components {
             thumbnail: string;
             /** Title */
             title: string;
+            /** @description What the score is made of; null unless asked for, or while the index is being filled. */
+            why: components["schemas"]["WhyModel"] | null;
         };
         /**
          * ImportBody
@@ -1400,6 +1588,12 @@ export interface components {
              * @default 0
              */
             offset?: number;
+            /**
+             * Why
+             * @description Whether each hit says what its score is made of (`why`).
+             * @default false
+             */
+            why?: boolean;
         };
         /**
          * ReadyModel
@@ -1515,6 +1709,12 @@ export interface components {
              * @default 0
              */
             offset?: number;
+            /**
+             * Why
+             * @description Whether each hit says what its score is made of (`why`).
+             * @default false
+             */
+            why?: boolean;
         };
         /**
          * RegionModel
@@ -1722,6 +1922,12 @@ export interface components {
              */
             vector?: number[] | null;
             /**
+             * Why
+             * @description Whether each hit says what its score is made of (`why`).
+             * @default false
+             */
+            why?: boolean;
+            /**
              * Worn
              * @description How much of what a wearer adds to the photo is taken out of it: as far as it shows one (`auto`), nothing (`off`), or a strength, 0-1.
              * @default auto
@@ -1836,6 +2042,12 @@ export interface components {
              * @default auto
              */
             region?: ("auto" | "whole" | "largest") | number[];
+            /**
+             * Why
+             * @description Whether each hit says what its score is made of (`why`).
+             * @default false
+             */
+            why?: boolean;
             /**
              * Worn
              * @description How much of what a wearer adds to the photo is taken out of it: as far as it shows one (`auto`), nothing (`off`), or a strength, 0-1.
@@ -1979,6 +2191,40 @@ export interface components {
              * @description Rows in it that can be found.
              */
             rows: number;
+        };
+        /**
+         * WhyModel
+         * @description What a hit's score is made of.
+         */
+        WhyModel: {
+            /**
+             * Category
+             * @description What the item's category adds to the score; below 0 where it takes away.
+             */
+            category: number;
+            /**
+             * Contributions
+             * @description What each kind of feature adds to `similarity`; together they are it. `shape`, `color`, `texture` and `aspect`, as far as the model tells them apart; `vector` where it does not.
+             * @example {
+             *       "aspect": 0.04,
+             *       "color": 0.12,
+             *       "shape": 0.61,
+             *       "texture": 0.05
+             *     }
+             */
+            contributions: {
+                [key: string]: number;
+            };
+            /**
+             * Rerank
+             * @description What the item's other photos and regions add to the score.
+             */
+            rerank: number;
+            /**
+             * Similarity
+             * @description How alike the two photos are: 1 is the same.
+             */
+            similarity: number;
         };
     };
     responses: never;
@@ -4758,6 +5004,376 @@ export interface operations {
             };
         };
     };
+    heatmap: {
+        parameters: {
+            query?: {
+                /** @description JSON, as `HeatmapOptions`, beside a photo that is the body. */
+                options?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The collection's name, or `default`. */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HeatmapBody"];
+                "application/octet-stream": string;
+                "image/*": string;
+                "image/jpeg": string;
+                "image/png": string;
+                "image/webp": string;
+                "multipart/form-data": {
+                    /**
+                     * @description JSON, as `HeatmapOptions`.
+                     * @example {"hit": "24-mb02"}
+                     */
+                    options: string;
+                    /**
+                     * Format: binary
+                     * @description The query photo.
+                     */
+                    photo: string;
+                };
+            };
+        };
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    /** @description Milliseconds by stage, as browsers' tools show them. */
+                    "Server-Timing"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "collection": "fashion-baseline",
+                     *       "hit": {
+                     *         "box": [
+                     *           0,
+                     *           0,
+                     *           1,
+                     *           1
+                     *         ],
+                     *         "cols": 2,
+                     *         "fall": 0.21,
+                     *         "image": "images/24-mb01.jpg",
+                     *         "rows": 2,
+                     *         "values": [
+                     *           [
+                     *             0,
+                     *             0.4
+                     *           ],
+                     *           [
+                     *             0.1,
+                     *             1
+                     *           ]
+                     *         ]
+                     *       },
+                     *       "hit_reason": "",
+                     *       "query": {
+                     *         "box": [
+                     *           0,
+                     *           0,
+                     *           1,
+                     *           1
+                     *         ],
+                     *         "cols": 2,
+                     *         "fall": 0.21,
+                     *         "image": null,
+                     *         "rows": 2,
+                     *         "values": [
+                     *           [
+                     *             0,
+                     *             0.4
+                     *           ],
+                     *           [
+                     *             0.1,
+                     *             1
+                     *           ]
+                     *         ]
+                     *       },
+                     *       "query_reason": "",
+                     *       "similarity": 0.78,
+                     *       "timing_ms": {
+                     *         "hit": 698.2,
+                     *         "query": 710.4,
+                     *         "total": 1408.6
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["HeatmapModel"];
+                };
+            };
+            /** @description The request cannot be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "usage",
+                     *       "detail": "a query has exactly one of photo, url, item_id, vector; found none",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 400,
+                     *       "title": "Bad Request",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No token, or a wrong one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "unauthorized",
+                     *       "detail": "the request brings no token",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 401,
+                     *       "title": "Unauthorized",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another site's page asks. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "origin",
+                     *       "detail": "a web page of another site sent POST",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 403,
+                     *       "title": "Forbidden",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "not-found",
+                     *       "detail": "item '24-mb99' is not in the catalog",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 404,
+                     *       "title": "Not Found",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "slow-body",
+                     *       "detail": "the body did not arrive within 60 s",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 408,
+                     *       "title": "Request Timeout",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "too-large",
+                     *       "detail": "the body is longer than the 34603008 bytes that are taken here",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 413,
+                     *       "title": "Content Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of another kind. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "content-type",
+                     *       "detail": "the content type is text/plain; expected image/*",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 415,
+                     *       "title": "Unsupported Media Type",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is meant for another host. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "host",
+                     *       "detail": "the Host header names 'example.org'",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 421,
+                     *       "title": "Misdirected Request",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field, a photo or the data do not fit. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "image",
+                     *       "detail": "the photo ends after 512 bytes of 20480",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 422,
+                     *       "title": "Unprocessable Content",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong tokens. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "too-many-attempts",
+                     *       "detail": "too many wrong tokens came from 192.0.2.1",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 429,
+                     *       "title": "Too Many Requests",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address or the headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "head-too-large",
+                     *       "detail": "the request's head is longer than 65536 bytes",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 431,
+                     *       "title": "Request Header Fields Too Large",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server is at fault. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "internal",
+                     *       "detail": "this server is at fault, not the request (incident 5f0c3a9e1b77)",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 500,
+                     *       "title": "Internal Server Error",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More is asked at a time than the server does. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "busy",
+                     *       "detail": "64 requests wait already",
+                     *       "errors": [],
+                     *       "remedy": "",
+                     *       "status": 503,
+                     *       "title": "Service Unavailable",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     sampleItems: {
         parameters: {
             query?: {
@@ -7241,7 +7857,18 @@ export interface operations {
                      *           "link": "https://shop.example/24-mb01",
                      *           "score": 0.8312,
                      *           "thumbnail": "/v1/collections/default/photos/24-mb01?link=images%2F24-mb01.jpg",
-                     *           "title": "Joust duffle bag"
+                     *           "title": "Joust duffle bag",
+                     *           "why": {
+                     *             "category": 0.04,
+                     *             "contributions": {
+                     *               "aspect": 0.03,
+                     *               "color": 0.11,
+                     *               "shape": 0.59,
+                     *               "texture": 0.05
+                     *             },
+                     *             "rerank": 0.01,
+                     *             "similarity": 0.78
+                     *           }
                      *         }
                      *       ],
                      *       "more": true,
@@ -7649,7 +8276,18 @@ export interface operations {
                      *           "link": "https://shop.example/24-mb01",
                      *           "score": 0.8312,
                      *           "thumbnail": "/v1/collections/default/photos/24-mb01?link=images%2F24-mb01.jpg",
-                     *           "title": "Joust duffle bag"
+                     *           "title": "Joust duffle bag",
+                     *           "why": {
+                     *             "category": 0.04,
+                     *             "contributions": {
+                     *               "aspect": 0.03,
+                     *               "color": 0.11,
+                     *               "shape": 0.59,
+                     *               "texture": 0.05
+                     *             },
+                     *             "rerank": 0.01,
+                     *             "similarity": 0.78
+                     *           }
                      *         }
                      *       ],
                      *       "more": true,

@@ -55,6 +55,23 @@ test("photos of every kind go in a form with the options", async () => {
   }
 });
 
+test("why a hit is a hit, and where", async () => {
+  const why = { similarity: 0.7, contributions: { shape: 0.5, color: 0.2 }, category: 0.1, rerank: 0 };
+  const { client, sent } = scripted(
+    json({ collection: "card", hits: [{ item_id: "b", why }], more: false, total: 1, facets: [], regions: [], timing_ms: {}, seq: 1 }),
+    json({ query: null, query_reason: "gone", hit: { rows: 1, cols: 2, values: [[0, 1]], fall: 0.2 } }),
+  );
+  const [hit] = (await client.search({ item_id: "a", why: true })).hits;
+  assert.deepEqual(JSON.parse(sent[0]?.body ?? ""), { item_id: "a", why: true });
+  const shape: number | undefined = hit?.why?.contributions["shape"];
+  assert.equal(shape, 0.5);
+  const maps = await client.heatmap({ item_id: "a", hit: "b" });
+  assert.equal(sent[1]?.url, "http://shop.example/nitari/v1/collections/default/heatmap");
+  assert.deepEqual(JSON.parse(sent[1].body), { item_id: "a", hit: "b" });
+  assert.equal(maps.hit?.values[0]?.[1], 1);
+  assert.equal(maps.query, null);
+});
+
 test("item ids stay one segment of the path", async () => {
   const { client, sent } = scripted(json({}));
   await client.getItem("a/b c?#鞄");

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
@@ -18,7 +18,7 @@ from nitari.cli.output import CommandContext, json_option, print_json, print_tab
 from nitari.errors import DataError, FilterError, UsageError
 from nitari.search.query import MAX_K, NEUTRAL, Query, RegionChoice, WornChoice
 from nitari.server import present
-from nitari.types import Answer, Box
+from nitari.types import Answer, Box, Hit
 from nitari.wiring import open_catalog, open_searcher
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -46,6 +46,7 @@ def _answer_options(command: _Command) -> _Command:
             help="What to do about the kind of product that the query seems to show.",
         ),
         click.option("--collapse/--no-collapse", default=True, help="Answer listings of the same photos once."),
+        click.option("--why", is_flag=True, help="Also say what each score is made of."),
         click.option("--explain", is_flag=True, help="Also say how the index was searched, and why."),
         click.option("--sheet", type=file, help="Write an HTML contact sheet here."),
         click.option("--open", "open_sheet", is_flag=True, help="Open the contact sheet in a browser."),
@@ -118,6 +119,7 @@ def _answer(context: CommandContext, asked: dict[str, Any], options: dict[str, A
         emphasis=options["emphasis"],
         category=options["category"],
         collapse=options["collapse"],
+        why=options["why"],
     )
     settings = context.settings()
     with open_searcher(settings) as searcher:
@@ -144,10 +146,12 @@ def _print_answer(answer: Answer) -> None:
         return
     shown = [name for name in _SHOWN if any(name in hit.attributes for hit in answer.hits)]
     duplicates = ("same photos",) if any(hit.duplicates for hit in answer.hits) else ()
+    made_of = _reasons(answer.hits)
     rows = [
         (
             str(rank),
             f"{hit.score:.3f}",
+            *(why(hit) for why in made_of.values()),
             hit.item_id,
             hit.title,
             *(show_value(hit.attributes[name]) if name in hit.attributes else "" for name in shown),
@@ -156,10 +160,32 @@ def _print_answer(answer: Answer) -> None:
         )
         for rank, hit in enumerate(answer.hits, start=1)
     ]
-    print_table(("#", "score", "item", "title", *shown, "photo", *duplicates), rows, right=("#", "score", "price"))
+    names = ("#", "score", *made_of, "item", "title", *shown, "photo", *duplicates)
+    print_table(names, rows, right=("#", "score", "price", *made_of))
     timing = ", ".join(f"{stage} {ms:.1f}" for stage, ms in answer.timing_ms.items())
     _print_plan(answer)
     click.echo(f"{len(answer.hits)} hits{', more with --offset' if answer.more else ''} (ms: {timing})")
+
+
+def _reasons(hits: Sequence[Hit]) -> dict[str, Callable[[Hit], str]]:
+    """The columns that tell what scores are made of, by name; none where nobody asked.
+
+    First the parts of the likeness and their sum, then what category and second pass add to the score, with its sign.
+    """
+    told = [hit.why for hit in hits if hit.why is not None]
+    if not told:
+        return {}
+    parts = dict.fromkeys(name for why in told for name in why.contributions)
+
+    def part(name: str) -> Callable[[Hit], str]:
+        return lambda hit: "" if hit.why is None else f"{hit.why.contributions.get(name, 0.0):.3f}"
+
+    return {
+        **{name: part(name) for name in parts},
+        "= similar": lambda hit: "" if hit.why is None else f"{hit.why.similarity:.3f}",
+        "category": lambda hit: "" if hit.why is None else f"{hit.why.category:+.3f}",
+        "rerank": lambda hit: "" if hit.why is None else f"{hit.why.rerank:+.3f}",
+    }
 
 
 def _print_plan(answer: Answer) -> None:

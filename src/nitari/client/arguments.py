@@ -32,6 +32,15 @@ class RankingArgs(TypedDict, total=False):
     emphasis: float
     category: Literal["boost", "restrict", "off"]
     collapse: bool
+    why: bool
+
+
+class HeatmapArgs(TypedDict, total=False):
+    """How a query that a heat map explains was searched with."""
+
+    region: Literal["auto", "whole", "largest"] | Sequence[float]
+    emphasis: float
+    worn: Literal["auto", "off"] | float
 
 
 class SearchArgs(RankingArgs, total=False):

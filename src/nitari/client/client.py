@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar, Unpack, cast
 from pydantic import BaseModel, ValidationError
 
 from nitari.client.arguments import (
+    HeatmapArgs,
     Operation,
     PhotoSource,
     RankingArgs,
@@ -51,6 +52,7 @@ from nitari.server.schemas_search import (
     AnswerModel,
     DetectionModel,
     FacetsModel,
+    HeatmapModel,
     HitModel,
 )
 
@@ -114,7 +116,8 @@ class Client:
                 ``disliked``, ``filter``, ``k``, ``offset``, ``min_score``, ``group_by``, ``facets``, ``facet_limit``,
                 ``explain`` (then ``plan`` of the answer says how the index was searched), ``emphasis`` (0 the same
                 shape, 1 the same color), ``worn`` (``auto``, ``off`` or 0-1), ``category`` (``boost``, ``restrict``
-                or ``off``), ``collapse`` (whether the same photos are answered once).
+                or ``off``), ``collapse`` (whether the same photos are answered once), ``why`` (then each
+                hit's ``why`` says what its score is made of).
 
         Raises:
             ApiUsageError: arguments that do not go together, or a filter that does not parse.
@@ -162,6 +165,34 @@ class Client:
     ) -> DetectionModel:
         """Find the products on a photo; their boxes are good for ``search(region=...)``."""
         return self._ask(DetectionModel, f"{self._root}/detect", {"url": url, "photo_id": photo_id}, photo)
+
+    def heatmap(
+        self,
+        hit: str,
+        *,
+        photo: PhotoSource | None = None,
+        url: str | None = None,
+        item_id: str | None = None,
+        photo_id: str | None = None,
+        **options: Unpack[HeatmapArgs],
+    ) -> HeatmapModel:
+        """Which parts of a query's photo make it like a hit, and which parts of the hit's. Takes a second or two.
+
+        Args:
+            hit: The item to compare with.
+            photo: What was searched with: this, or one of the next three.
+            url: As for ``search``.
+            item_id: As for ``search``.
+            photo_id: As for ``search``.
+            options: ``region``, ``emphasis`` and ``worn``, as they were searched with.
+
+        Raises:
+            ApiNotFoundError: no such item or kept photo.
+            ApiDataError: a photo or link that cannot be used.
+            ApiBusyError: other heat maps are being made.
+        """
+        named = {"hit": hit, "url": url, "item_id": item_id, "photo_id": photo_id, **options}
+        return self._ask(HeatmapModel, f"{self._root}/heatmap", named, photo)
 
     def facets(self, names: Sequence[str], *, filter: Mapping[str, Any] | None = None, limit: int = 20) -> FacetsModel:  # noqa: A002  # its name in the API
         """Count attributes' values over all items that pass the filter."""

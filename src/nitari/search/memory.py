@@ -58,6 +58,11 @@ class RememberingExtractor:
         """How many photos are remembered."""
         return len(self._seen)
 
+    @property
+    def plain(self) -> Extractor:
+        """What does the work, for what is not worth remembering."""
+        return self._extractor
+
     def extract(self, data: bytes, *, choice: Choice = "auto", worn: Worn = "off") -> Extraction:
         """As ``Extractor.extract`` without a descriptor, then ``Extractor.undressed``."""
         return self._extractor.undressed(self._extract(data, choice), worn)

@@ -17,6 +17,7 @@ from nitari.errors import UsageError
 from nitari.extract import Extractor, unit
 from nitari.images.base import ImageSource
 from nitari.index.base import PromisesRecall, Step, VectorIndex
+from nitari.search.alike import LikenessMaps, PhotoOf, likeness_maps
 from nitari.search.calibration import Calibration, reach, scored
 from nitari.search.categories import DEFAULT_ATTRIBUTE, Categories, Learned
 from nitari.search.columns import AttributeSummary
@@ -205,6 +206,13 @@ class Searcher:
                 f"a detection takes exactly one of photo and url; found {'none' if photo is None else 'both'}"
             )
         return self._photos.detect(photo, url)
+
+    def likeness_maps(self, query: Query, hit: str, photo_of: PhotoOf) -> LikenessMaps:
+        """Where a query and an item are alike; takes a second or two, so not for the threads that answer queries.
+
+        As ``nitari.search.alike.likeness_maps``.
+        """
+        return likeness_maps(self._gallery, self._photos, self._blocks, query, hit, photo_of)
 
     def facets(self, names: Sequence[str], *, filter: Mapping[str, Any] | None = None, limit: int = 20) -> Counted:  # noqa: A002 - as in Query
         """What the items that pass a filter are like; see ``Query.facets`` for what is counted.

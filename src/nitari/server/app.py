@@ -32,6 +32,10 @@ PICTURES_WAITING = 512
 SNAPSHOT_THREADS = 2
 """One saves, for minutes maybe; the other lists."""
 SNAPSHOTS_WAITING = 4
+MAP_THREADS = 1
+"""Heat maps in work at a time: each keeps a core busy for a second or two, and queries want the others."""
+MAPS_WAITING = 4
+"""Further ones would come after whoever asked has given up."""
 PREPARE_S = 1.0
 """How often to look whether an alias names a collection that is not open yet."""
 PRUNE_S = 3600.0
@@ -69,6 +73,7 @@ def create_app(services: Services, config: ServerConfig) -> FastAPI:
         pictures=WorkQueue(threads=PICTURE_THREADS, waiting=PICTURES_WAITING),
         edits=WorkQueue(threads=max(1, config.workers // 2), waiting=config.queue),
         slow=WorkQueue(threads=SNAPSHOT_THREADS, waiting=SNAPSHOTS_WAITING),
+        maps=WorkQueue(threads=MAP_THREADS, waiting=MAPS_WAITING),
         room=Room(BODIES * config.max_body_bytes),
         metrics=Metrics(version=__version__),
         access=Access(token=config.token, open_search=config.open_search),
@@ -82,6 +87,7 @@ def create_app(services: Services, config: ServerConfig) -> FastAPI:
             stack.callback(api.pictures.close)
             stack.callback(api.edits.close)
             stack.callback(api.slow.close)
+            stack.callback(api.maps.close)
             stack.enter_context(_running(api))
             yield
 

@@ -23,6 +23,7 @@ class Api:
         pictures: Where thumbnails are made: an original that has to be fetched anew must not hold up queries.
         slow: Where snapshots are saved, for minutes, and listed: their place may be far away.
         edits: Where edits run, so that however many embed their photos, queries have their own threads.
+        maps: Where heat maps are made, which take as long as a hundred queries.
         room: For bodies of requests.
         metrics: What is counted.
         access: Who may do what.
@@ -35,6 +36,7 @@ class Api:
     pictures: WorkQueue
     edits: WorkQueue
     slow: WorkQueue
+    maps: WorkQueue
     room: Room
     metrics: Metrics
     access: Access

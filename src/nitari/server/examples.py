@@ -27,6 +27,12 @@ HIT: Example = {
     "box": [0.1, 0.05, 0.9, 0.95],
     "attributes": ATTRIBUTES,
     "duplicates": ["24-mb01-outlet"],
+    "why": {
+        "similarity": 0.78,
+        "contributions": {"shape": 0.59, "color": 0.11, "texture": 0.05, "aspect": 0.03},
+        "category": 0.04,
+        "rerank": 0.01,
+    },
 }
 STEP: Example = {
     "part": "live",
@@ -51,6 +57,23 @@ ANSWER: Example = {
     "plan": [STEP],
     "category": {"value": "Gear > Bags", "probability": 0.93},
     "worn": 0.04,
+}
+HEAT: Example = {
+    "image": "images/24-mb01.jpg",
+    "box": [0.0, 0.0, 1.0, 1.0],
+    "rows": 2,
+    "cols": 2,
+    "values": [[0.0, 0.4], [0.1, 1.0]],
+    "fall": 0.21,
+}
+HEATMAP: Example = {
+    "collection": "fashion-baseline",
+    "similarity": 0.78,
+    "query": {**HEAT, "image": None},
+    "query_reason": "",
+    "hit": HEAT,
+    "hit_reason": "",
+    "timing_ms": {"query": 710.4, "hit": 698.2, "total": 1408.6},
 }
 ALIAS: Example = {
     "alias": "default",

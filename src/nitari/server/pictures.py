@@ -78,6 +78,16 @@ class CatalogPictures:
         self._lock = threading.Lock()
         self._making: dict[_Key, Future[Picture]] = {}
 
+    def original(self, item_id: str, *, link: str | None) -> bytes:
+        """The file of an item's photo: the kept original, else whatever is behind its link now.
+
+        Raises:
+            NotFoundError: no such item, or the item has no such photo.
+            FetchError: a photo that cannot be had any more.
+        """
+        stored = self._stored(item_id)
+        return self._data(_image(stored, link), stored.image_base)[0]
+
     def thumbnail(self, item_id: str, *, link: str | None, size: int) -> Picture:
         """An item's photo, its longest side one of ``STEPS`` or what the original has.
 
@@ -88,9 +98,7 @@ class CatalogPictures:
             UsageError: a size below 1.
         """
         step = step_for(size)
-        stored = self._catalog.get(item_id)
-        if stored is None:
-            raise NotFoundError(f"item {item_id!r} is not in the catalog", remedy="see `nitari stats` for what is")
+        stored = self._stored(item_id)
         image = _image(stored, link)
         kept = self._cache.get(_name(image.digest, step))
         if kept is not None:
@@ -131,12 +139,23 @@ class CatalogPictures:
             with self._lock:
                 del self._making[key]
 
+    def _stored(self, item_id: str) -> StoredItem:
+        stored = self._catalog.get(item_id)
+        if stored is None:
+            raise NotFoundError(f"item {item_id!r} is not in the catalog", remedy="see `nitari stats` for what is")
+        return stored
+
+    def _data(self, image: StoredImage, image_base: str | None) -> tuple[bytes, str]:
+        """The photo's file, and its digest."""
+        data = self._originals.get(image.digest)
+        if data is not None:
+            return data, image.digest
+        original = self._fetcher.fetch(image_base, image.link)
+        return original.data, original.digest
+
     def _make(self, image: StoredImage, image_base: str | None, step: int) -> Picture:
         """Get the photo, make the picture, keep it."""
-        data, digest = self._originals.get(image.digest), image.digest
-        if data is None:
-            original = self._fetcher.fetch(image_base, image.link)
-            data, digest = original.data, original.digest
+        data, digest = self._data(image, image_base)
         same = digest == image.digest
         with self._decodes:
             shape = (image.width, image.height) if same else None

@@ -20,11 +20,12 @@ from nitari.errors import NitariError
 from nitari.ingest.edit import Edited
 from nitari.ingest.jobs import Job
 from nitari.ingest.worker import ImportReport
+from nitari.search.alike import LikenessMaps, Side
 from nitari.search.counts import Counted
 from nitari.server.problems import status_of
 from nitari.server.schemas import ProgressModel
 from nitari.server.services import KnownSnapshot, SavedSnapshot
-from nitari.types import Answer, Attributes, Box, Detection, Facet, Guess, Hit, Region, Rejection
+from nitari.types import Answer, Attributes, Box, Detection, Facet, Guess, Hit, Region, Rejection, Why
 
 Wire: TypeAlias = dict[str, Any]
 
@@ -101,6 +102,20 @@ def detection(found: Detection) -> Wire:
 def counted(found: Counted) -> Wire:
     """``FacetsModel``."""
     return {"facets": facets(found.facets), "total": found.total, "seq": found.seq}
+
+
+def likeness_maps(found: LikenessMaps, *, collection: str) -> Wire:
+    """``HeatmapModel``."""
+    known = found.query.heat or found.hit.heat
+    return {
+        "collection": collection,
+        "similarity": None if known is None else round(known.similarity, 6),
+        "query": _heat(found.query),
+        "query_reason": found.query.reason,
+        "hit": _heat(found.hit),
+        "hit_reason": found.hit.reason,
+        "timing_ms": timing(found.timing_ms),
+    }
 
 
 def facets(found: Iterable[Facet]) -> list[Wire]:
@@ -274,6 +289,30 @@ def _hit(hit: Hit, collection: str) -> Wire:
         "box": _box(hit.box),
         "attributes": hit.attributes,
         "duplicates": hit.duplicates,
+        "why": None if hit.why is None else _why(hit.why),
+    }
+
+
+def _why(why: Why) -> Wire:
+    return {
+        "similarity": round(why.similarity, 6),
+        "contributions": {name: round(part, 6) for name, part in why.contributions.items()},
+        "category": round(why.category, 6),
+        "rerank": round(why.rerank, 6),
+    }
+
+
+def _heat(side: Side) -> Wire | None:
+    if side.heat is None:
+        return None
+    rows, cols = side.heat.values.shape
+    return {
+        "image": side.image,
+        "box": _box(side.heat.box),
+        "rows": rows,
+        "cols": cols,
+        "values": [[_share(value) for value in row] for row in side.heat.values.tolist()],
+        "fall": round(side.heat.fall, 6),
     }
 
 

@@ -25,6 +25,8 @@ from nitari.server.schemas import (
 )
 from nitari.server.schemas_search import (
     DetectBody,
+    HeatmapBody,
+    HeatmapOptions,
     RecommendBody,
     SearchBody,
     SearchOptions,
@@ -81,11 +83,29 @@ def search_query(body: Body, options: str | None, photos: QueryPhotos) -> Query:
     if body.kind == JSON:
         _no_options(options)
         return _query_of(parse_json(body.data, SearchBody), photos)
-    if options is not None and len(options) > MAX_OPTIONS:
-        _refuse("options", f"{len(options)} characters", f"at most {MAX_OPTIONS}; a form takes more")
+    _short_enough(options)
     photo, text = photo_and_options(body, options)
     asked = parse_json(text, SearchOptions, name="options") if text else SearchOptions()
     return _query(asked, photo=photo)
+
+
+def heatmap_query(body: Body, options: str | None, photos: QueryPhotos) -> tuple[Query, str]:
+    """The query of a heat map, whichever of the three ways it came, and the item to compare with.
+
+    Raises:
+        RequestError: what does not fit.
+        NotFoundError: no such kept photo.
+    """
+    if body.kind == JSON:
+        _no_options(options)
+        asked = parse_json(body.data, HeatmapBody)
+        _exactly_one(asked, ("url", "item_id", "photo_id"))
+        photo = None if asked.photo_id is None else photos.get(asked.photo_id).data
+        return _compared(asked, photo=photo, url=asked.url, item_id=asked.item_id), asked.hit
+    _short_enough(options)
+    data, text = photo_and_options(body, options)
+    beside = parse_json(text or "{}", HeatmapOptions, name="options")
+    return _compared(beside, photo=data), beside.hit
 
 
 def detect_source(body: Body, photos: QueryPhotos) -> tuple[bytes | None, str | None]:
@@ -214,6 +234,20 @@ def _query(
         worn=asked.worn if isinstance(asked, SearchOptions) else "auto",
         category=asked.category,
         collapse=asked.collapse,
+        why=asked.why,
+    )
+
+
+def _compared(
+    asked: HeatmapOptions, *, photo: bytes | None, url: str | None = None, item_id: str | None = None
+) -> Query:
+    return Query(
+        photo=photo,
+        url=url,
+        item_id=item_id,
+        region=_region(asked.region),
+        emphasis=asked.emphasis,
+        worn=asked.worn,
     )
 
 
@@ -261,6 +295,11 @@ def _exactly_one(asked: BaseModel, names: Sequence[str]) -> None:
             f"exactly one of {', '.join(names)}",
             status=HTTPStatus.BAD_REQUEST,
         )
+
+
+def _short_enough(options: str | None) -> None:
+    if options is not None and len(options) > MAX_OPTIONS:
+        _refuse("options", f"{len(options)} characters", f"at most {MAX_OPTIONS}; a form takes more")
 
 
 def _no_options(options: str | None) -> None:

@@ -61,6 +61,7 @@ class Ranking(Wire):
         default=True,
         description="Whether listings that show the very same photos are answered once, the others as `duplicates`.",
     )
+    why: bool = Field(default=False, description="Whether each hit says what its score is made of (`why`).")
 
 
 class SearchOptions(Ranking):
@@ -102,6 +103,25 @@ class RecommendBody(Ranking):
     disliked: list[ItemId] = Field(default=[], max_length=MAX_EXAMPLES)
 
 
+class HeatmapOptions(Wire):
+    """What to compare a query photo with, and how it was searched with."""
+
+    hit: ItemId = Field(description="The item to compare with.")
+    region: Literal["auto", "whole", "largest"] | BoxModel = Field(default="auto", description="As of the search.")
+    emphasis: Share = Field(default=0.5, description="As of the search.")
+    worn: Literal["auto", "off"] | Share = Field(default="auto", description="As of the search.")
+
+
+class HeatmapBody(HeatmapOptions):
+    """A comparison without an uploaded photo: exactly one of `url`, `item_id` or `photo_id`."""
+
+    url: Link | None = Field(default=None, description="An `http(s)` link to a photo.")
+    item_id: ItemId | None = Field(default=None, description="An item that was searched with.")
+    photo_id: str | None = Field(default=None, max_length=64, description="A query photo that was kept.")
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"item_id": "24-mb01", "hit": "24-mb02"}]})
+
+
 class DetectBody(Wire):
     """A photo to find products on, that is not uploaded: exactly one of the two."""
 
@@ -115,6 +135,19 @@ class FacetsBody(Wire):
     names: list[Annotated[str, Field(min_length=1, max_length=256)]] = Field(min_length=1, max_length=MAX_FACETS)
     filter: FilterModel | None = FILTER
     limit: int = Field(default=20, ge=1, le=MAX_FACET_VALUES)
+
+
+class WhyModel(BaseModel):
+    """What a hit's score is made of."""
+
+    similarity: float = Field(description="How alike the two photos are: 1 is the same.")
+    contributions: dict[str, float] = Field(
+        description="What each kind of feature adds to `similarity`; together they are it. `shape`, `color`, `texture` "
+        "and `aspect`, as far as the model tells them apart; `vector` where it does not.",
+        examples=[{"shape": 0.61, "color": 0.12, "texture": 0.05, "aspect": 0.04}],
+    )
+    category: float = Field(description="What the item's category adds to the score; below 0 where it takes away.")
+    rerank: float = Field(description="What the item's other photos and regions add to the score.")
 
 
 class HitModel(BaseModel):
@@ -131,6 +164,9 @@ class HitModel(BaseModel):
     attributes: dict[str, AnyAttribute]
     duplicates: list[str] = Field(
         description="Ids of items that show the same photos and were left out in favor of this one, best first."
+    )
+    why: WhyModel | None = Field(
+        description="What the score is made of; null unless asked for, or while the index is being filled."
     )
 
 
@@ -196,6 +232,32 @@ class AnswerModel(BaseModel):
         description="The kind of product that the query was taken for; null where that is not known, or not to be used."
     )
     worn: Share | None = Field(description="Probability that the photo shows a worn garment; null where nothing tells.")
+
+
+class HeatModel(BaseModel):
+    """A grid over a photo: which parts of it make it like the other one."""
+
+    image: str | None = Field(description="The link of an item's photo; null for one that the request brought.")
+    box: BoxModel = Field(description="The part of the photo that the grid lies over.")
+    rows: int
+    cols: int
+    values: list[list[Share]] = Field(
+        description="Rows from the top: how much the likeness falls when a patch is covered, the most being 1.",
+        examples=[[[0.0, 0.4], [0.1, 1.0]]],
+    )
+    fall: float = Field(description="How much the likeness falls where it falls the most; 0 where nothing matters.")
+
+
+class HeatmapModel(BaseModel):
+    """Where a query and a hit are alike, found by covering their photos patch by patch."""
+
+    collection: str
+    similarity: float | None = Field(description="How alike they are with nothing covered.")
+    query: HeatModel | None = Field(description="Of the query's photo; null where it cannot be had.")
+    query_reason: str = Field(description="Why `query` is null; else empty.")
+    hit: HeatModel | None = Field(description="Of the item's photo that is most like it; null where it is gone.")
+    hit_reason: str = Field(description="Why `hit` is null; else empty.")
+    timing_ms: Timing
 
 
 class DetectionModel(BaseModel):

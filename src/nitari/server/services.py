@@ -29,6 +29,19 @@ class Picture:
 class Pictures(Protocol):
     """Small pictures of the catalog's photos. Safe to call from several threads at once."""
 
+    def original(self, item_id: str, *, link: str | None) -> bytes:
+        """The file of an item's photo, as it was imported where that is kept. Not to be sent to anybody.
+
+        Args:
+            item_id: The item.
+            link: One of the item's own image links; ``None`` for the main photo.
+
+        Raises:
+            NotFoundError: no such item, or the item has no such photo.
+            DataError: a photo that cannot be had any more.
+        """
+        ...
+
     def thumbnail(self, item_id: str, *, link: str | None, size: int) -> Picture:
         """An item's photo.
 

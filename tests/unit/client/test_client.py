@@ -19,6 +19,7 @@ from nitari.client import Client, DeleteOperation, JobError, PutOperation, Unrea
 from nitari.client.errors import ApiNotFoundError, ApiServerError
 from nitari.errors import NotFoundError, UsageError
 from nitari.server.app import openapi_document
+from nitari.server.examples import HEATMAP
 from nitari.server.schemas import ItemBody
 
 Route = Callable[[httpx.Request], Any]
@@ -53,6 +54,7 @@ def hit(item_id: str) -> dict[str, Any]:
         "box": [0, 0, 1, 1],
         "attributes": {"price": 3, "sale": True, "color": ["red"]},
         "duplicates": [],
+        "why": None,
     }
 
 
@@ -140,6 +142,7 @@ def test_every_route_has_a_method(client: Client, fake: Fake) -> None:
         lambda: client.search(item_id="a"),
         lambda: client.detect(url="http://x/"),
         lambda: client.recommend(liked=["a"]),
+        lambda: client.heatmap("b", item_id="a"),
         lambda: client.facets(["a"]),
         lambda: client.get_item("a"),
         lambda: client.put_item("a"),
@@ -188,6 +191,31 @@ def test_search_with_what_being_alike_means(client: Client, fake: Fake) -> None:
     assert fake.json() == {"item_id": "a", "emphasis": 1, "worn": 0.5, "category": "off", "collapse": False}
     assert found.category is not None
     assert (found.category.value, found.worn, found.hits[0].duplicates) == ("Tees", 0.25, [])
+
+
+def test_search_with_reasons(client: Client, fake: Fake) -> None:
+    """What each score is made of is asked for, and typed."""
+    reasons = {"similarity": 0.5, "contributions": {"shape": 0.4, "color": 0.1}, "category": 0.05, "rerank": 0.0}
+    reply = answer("b")
+    reply["hits"][0]["why"] = reasons
+    fake.reply = lambda _request: reply
+    (hit,) = client.search(item_id="a", why=True).hits
+    assert fake.json() == {"item_id": "a", "why": True}
+    assert hit.why is not None
+    assert hit.why.model_dump() == reasons
+
+
+def test_heat_maps(client: Client, fake: Fake) -> None:
+    """The hit and what it is compared with are sent, a photo in a form; the answer is typed."""
+    fake.reply = lambda _request: HEATMAP
+    found = client.heatmap("b", item_id="a", emphasis=1)
+    assert fake.last.url.path == "/v1/collections/default/heatmap"
+    assert fake.json() == {"hit": "b", "item_id": "a", "emphasis": 1}
+    assert found.hit is not None
+    assert found.hit.values == [[0.0, 0.4], [0.1, 1.0]]
+    client.heatmap("b", photo=b"jpeg-bytes", region="whole")
+    assert b'{"hit": "b", "region": "whole"}' in fake.last.content
+    assert b"jpeg-bytes" in fake.last.content
 
 
 def test_search_with_explanation(client: Client, fake: Fake) -> None:

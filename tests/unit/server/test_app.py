@@ -94,6 +94,44 @@ def test_search_is_explained_on_request(served: Application) -> None:
     assert answered(photo, schemas_search.AnswerModel)["plan"]
 
 
+def test_hits_say_why_on_request(served: Application) -> None:
+    """JSON, a query string and a form take the wish; unasked, nothing is told."""
+    options = '{"why": true, "k": 2}'
+    asked = [
+        served.ask("POST", f"{ROOT}/search", json={"item_id": "i1", "why": True}),
+        served.ask("POST", f"{ROOT}/search", params={"options": options}, content=b"d2", headers=JPEG),
+        served.ask("POST", f"{ROOT}/search", files={"photo": b"d2"}, data={"options": options}),
+        served.ask("POST", f"{ROOT}/recommend", json={"liked": ["i1"], "why": True}),
+    ]
+    for response in asked:
+        why = answered(response, schemas_search.AnswerModel)["hits"][0]["why"]
+        assert sum(why["contributions"].values()) == pytest.approx(why["similarity"], abs=1e-5)
+    plain = served.ask("POST", f"{ROOT}/search", json={"item_id": "i1"})
+    assert answered(plain, schemas_search.AnswerModel)["hits"][0]["why"] is None
+
+
+def test_heat_maps(served: Application) -> None:
+    """Of a photo in three ways, of an item, and of items whose photos are gone."""
+    path = f"{ROOT}/heatmap"
+    asked = [
+        served.ask("POST", path, params={"options": '{"hit": "i2"}'}, content=b"d2", headers=JPEG),
+        served.ask("POST", path, files={"photo": b"d2"}, data={"options": '{"hit": "i2"}'}),
+        served.ask("POST", path, json={"photo_id": KEPT, "hit": "i2"}),
+    ]
+    maps = [answered(response, schemas_search.HeatmapModel) for response in asked]
+    assert all(one["hit"] == maps[0]["hit"] for one in maps)
+    grid = maps[0]["query"]
+    assert (len(grid["values"]), len(grid["values"][0])) == (grid["rows"], grid["cols"])
+    assert (grid["image"], maps[0]["hit"]["image"], maps[0]["hit_reason"]) == (None, "images/2.jpg", "")
+    gone = answered(served.ask("POST", path, json={"item_id": "i1", "hit": "i5"}), schemas_search.HeatmapModel)
+    assert gone["query"]["image"] == "images/1.jpg"
+    assert (gone["hit"], gone["hit_reason"]) == (None, "photo images/5.jpg is gone")
+    refused(served.ask("POST", path, json={"item_id": "i1", "hit": "none"}), 404)
+    refused(served.ask("POST", path, json={"item_id": "i1"}), 422)
+    refused(served.ask("POST", path, params={"options": '{"hit": "i2"}'}, content=b"broken", headers=JPEG), 422)
+    refused(served.ask("POST", path, json={"url": "file:///etc/passwd.jpg", "hit": "i2"}), 400)
+
+
 def test_detect_and_facets(served: Application) -> None:
     """Products on a photo, and counts under a filter."""
     found = answered(served.ask("POST", f"{ROOT}/detect", content=b"d2", headers=JPEG), schemas_search.DetectionModel)

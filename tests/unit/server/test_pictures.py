@@ -177,6 +177,23 @@ def test_the_kept_original_comes_first(shop: Shop) -> None:
     assert not shop.source.asked
 
 
+def test_originals(shop: Shop) -> None:
+    """The file itself: the kept one, else what is behind the link; one that cannot be had or is not there is an error."""
+    shop.originals.put(original(photo(2)))
+    pictures = shop.pictures()
+    assert pictures.original("a/b ü", link=BACK) == photo(2)
+    assert not shop.source.asked
+    assert pictures.original("a/b ü", link=None) == photo(1)
+    assert shop.source.asked == [MAIN]
+    with pytest.raises(NotFoundError, match="rejects"):
+        pictures.original("a/b ü", link=BAD)
+    with pytest.raises(NotFoundError, match="not in the catalog"):
+        pictures.original("none", link=None)
+    shop.source.error = FetchError("it is gone")
+    with pytest.raises(FetchError, match="gone"):
+        pictures.original("a/b ü", link=MAIN)
+
+
 def test_a_changed_photo_is_shown_but_not_kept(shop: Shop) -> None:
     """What lies behind the link now is shown under a tag of its own; nothing false gets into the cache."""
     pictures = shop.pictures()

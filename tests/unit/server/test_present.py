@@ -13,7 +13,7 @@ from nitari.ingest.worker import ImportReport
 from nitari.server import present
 from nitari.server.schemas import BatchModel, EditModel, JobModel
 from nitari.server.schemas_search import AnswerModel
-from nitari.types import Answer, Box, Guess, Hit, Rejection
+from nitari.types import Answer, Box, Guess, Hit, Rejection, Why
 
 
 def test_paths_survive_any_id() -> None:
@@ -65,6 +65,15 @@ def test_answers_say_what_the_query_was_taken_for() -> None:
     assert shown.hits[0].duplicates == ["b", "c"]
     nothing = present.answer(Answer((), {}, (), None, False, 0), collection="card", asked="default")
     assert (nothing["category"], nothing["worn"]) == (None, None)
+
+
+def test_hits_say_why() -> None:
+    """The parts of a score; null where nobody asked."""
+    told = Why(0.7, {"shape": 0.5, "color": 0.2}, 0.05, -0.01)
+    hits = tuple(Hit("a", "a", 0.5, "a.jpg", Box(0, 0, 1, 1), attributes={}, why=why) for why in (told, None))
+    shown = present.answer(Answer(hits, {}), collection="card", asked="default")["hits"]
+    expected = {"similarity": 0.7, "contributions": {"shape": 0.5, "color": 0.2}, "category": 0.05, "rerank": -0.01}
+    assert [hit["why"] for hit in shown] == [expected, None]
 
 
 def test_edits() -> None:

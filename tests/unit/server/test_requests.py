@@ -50,15 +50,51 @@ def test_a_search_with_everything() -> None:
     asked = {
         "item_id": "a", "liked": ["b"], "disliked": ["c"], "filter": {"price": {"lt": 5}}, "k": 3, "offset": 6,
         "min_score": 0.25, "group_by": "group", "facets": ["color"], "facet_limit": 4, "emphasis": 1, "worn": 0.5,
-        "category": "restrict", "collapse": False,
+        "category": "restrict", "collapse": False, "why": True,
     }  # fmt: skip
     query = requests.search_query(body(asked), None, QueryPhotos())
     assert (query.item_id, query.liked, query.disliked) == ("a", ("b",), ("c",))
     assert (query.k, query.offset, query.min_score, query.group_by) == (3, 6, 0.25, "group")
     assert (query.filter, query.facets, query.facet_limit) == ({"price": {"lt": 5}}, ("color",), 4)
     assert (query.emphasis, query.worn, query.category, query.collapse) == (1, 0.5, "restrict", False)
+    assert query.why
     like = requests.recommend_query(b'{"liked": ["a"], "emphasis": 0, "category": "off", "collapse": false}')
     assert (like.emphasis, like.worn, like.category, like.collapse) == (0, "auto", "off", False)
+
+
+def test_heat_maps_from_everywhere() -> None:
+    """JSON names one thing to compare, a photo has its options beside it; the rest is as it was searched with."""
+    photos = QueryPhotos()
+    asked = {"item_id": "a", "hit": "b", "region": "largest", "emphasis": 1, "worn": "off"}
+    query, hit = requests.heatmap_query(body(asked), None, photos)
+    assert (query.item_id, hit, query.region, query.emphasis, query.worn) == ("a", "b", "largest", 1, "off")
+    for sent, options in (
+        (form(photo=b"photo", options=b'{"hit": "b"}'), None),
+        (Body("image/png", {}, b"photo"), '{"hit": "b"}'),
+    ):
+        query, hit = requests.heatmap_query(sent, options, photos)
+        assert (query.photo, hit, query.region) == (b"photo", "b", "auto")
+    kept, _ = requests.heatmap_query(body({"photo_id": KEPT, "hit": "b"}), None, photos)
+    assert kept.photo == b"d2"
+
+
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        ({"hit": "b"}, ""),
+        ({"item_id": "a"}, "hit"),
+        ({"item_id": "a", "url": "https://x", "hit": "b"}, "item_id"),
+        ({"vector": [1.0], "hit": "b"}, "vector"),
+        ({"item_id": "a", "hit": "b", "k": 3}, "k"),
+    ],
+)
+def test_heat_maps_of_nothing_much(document: object, field: str) -> None:
+    """What cannot be compared names its field; so does a photo without a hit."""
+    with pytest.raises(RequestError) as caught:
+        requests.heatmap_query(body(document), None, QueryPhotos())
+    assert caught.value.errors[0].field == field
+    with pytest.raises(RequestError, match="hit"):
+        requests.heatmap_query(Body("image/png", {}, b"photo"), None, QueryPhotos())
 
 
 def test_photos_from_everywhere() -> None:

@@ -45,6 +45,7 @@ def test_ids_are_as_long_as_items_may_have_them() -> None:
         {"worn": None},
         {"category": "shoes"},
         {"collapse": "no"},
+        {"why": "please"},
     ],
 )
 def test_what_is_no_choice_is_refused(options: dict[str, Any]) -> None:

@@ -17,6 +17,9 @@ from nitari.server.schemas_search import (
     DetectionModel,
     FacetsBody,
     FacetsModel,
+    HeatmapBody,
+    HeatmapModel,
+    HeatmapOptions,
     RecommendBody,
     SearchBody,
     SearchOptions,
@@ -33,12 +36,20 @@ Options = Annotated[
         examples=['{"k": 10, "region": "largest"}'],
     ),
 ]
+HeatmapParameter = Annotated[
+    str | None,
+    Query(
+        description="JSON, as `HeatmapOptions`, beside a photo that is the body.",
+        max_length=requests.MAX_OPTIONS,
+        examples=['{"hit": "24-mb02"}'],
+    ),
+]
 
 
 def router(api: Api) -> APIRouter:
     """The routes that answer questions."""
     routes = APIRouter(prefix=f"/v1/collections/{COLLECTION}", tags=["search"], route_class=DirectRoute)
-    photos, metrics = api.services.query_photos, api.metrics
+    photos, pictures, metrics = api.services.query_photos, api.services.pictures, api.metrics
 
     def told(c: str, searcher: Searcher, answer: Answer) -> tuple[bytes, str]:
         metrics.stages(answer.timing_ms)
@@ -53,6 +64,12 @@ def router(api: Api) -> APIRouter:
         detection = searcher.detect(photo=photo, url=url)
         metrics.stages(detection.timing_ms)
         return present.encode(present.detection(detection)), present.server_timing(detection.timing_ms)
+
+    def compared(searcher: Searcher, body: Body, options: str | None) -> tuple[bytes, str]:
+        query, hit = requests.heatmap_query(body, options, photos)
+        found = searcher.likeness_maps(query, hit, lambda item_id, link: pictures.original(item_id, link=link))
+        document = present.likeness_maps(found, collection=searcher.collection)
+        return present.encode(document), present.server_timing(found.timing_ms)
 
     def recommended(c: str, searcher: Searcher, body: Body) -> tuple[bytes, str]:
         return told(c, searcher, searcher.search(requests.recommend_query(body.data)))
@@ -112,6 +129,35 @@ def router(api: Api) -> APIRouter:
         searcher = api.searcher(c)
         body = await take(api, request, PHOTO_KINDS)
         return json_response(*await api.work.run(detected, searcher, body))
+
+    @routes.post(
+        "/heatmap",
+        operation_id="heatmap",
+        summary="Where a query and a hit are alike",
+        description=(
+            "Covers the photos of both patch by patch and sees how much less alike they are: some eighty passes "
+            "through the network, a second or two. One is made at a time; where too many wait, the answer is 503."
+        ),
+        response_class=Response,
+        responses=openapi.answers(HeatmapModel, examples.HEATMAP, failing=(404,), headers=TIMED, body=True),
+        openapi_extra=openapi.bodies(
+            openapi.as_json(
+                HeatmapBody, {"of an item that was searched with": {"item_id": "24-mb01", "hit": "24-mb02"}}
+            ),
+            openapi.as_form(
+                {
+                    "photo": openapi.file_field("The query photo."),
+                    "options": openapi.json_field(HeatmapOptions, '{"hit": "24-mb02"}'),
+                },
+                required=["photo", "options"],
+            ),
+            openapi.as_photo(),
+        ),
+    )
+    async def heatmap(c: Collection, request: Request, options: HeatmapParameter = None) -> Response:
+        searcher = api.searcher(c)
+        body = await take(api, request, PHOTO_KINDS)
+        return json_response(*await api.maps.run(compared, searcher, body, options))
 
     @routes.post(
         "/recommend",

@@ -24,7 +24,7 @@ _OPEN_SEARCH = {
     "GET": re.compile(
         rf"/v1/collections|{_COLLECTION}|{_COLLECTION}/items|{_COLLECTION}/(?:items|photos|query-photos)/.+", re.DOTALL
     ),
-    "POST": re.compile(rf"{_COLLECTION}/(?:search|detect|recommend|facets|query-photos)"),
+    "POST": re.compile(rf"{_COLLECTION}/(?:search|detect|heatmap|recommend|facets|query-photos)"),
     "DELETE": re.compile(rf"{_COLLECTION}/query-photos/[^/]+"),  # whoever has the link may end it
 }
 

@@ -35,6 +35,7 @@ SEARCHING = [
     ("POST", f"{C}/detect"),
     ("POST", f"{C}/recommend"),
     ("POST", f"{C}/facets"),
+    ("POST", f"{C}/heatmap"),
     ("POST", f"{C}/query-photos"),
 ]
 NEVER_OPEN = [
