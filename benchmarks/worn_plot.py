@@ -36,7 +36,7 @@ def main() -> None:
     axes.set(xlabel="share of worn photos among the first 10", ylabel="share of the first 10", xlim=(1.03, 0.2))
     axes.set_ylim(0, 1)
     axes.grid(alpha=0.3)
-    axes.legend(loc="center right")
+    axes.legend(loc="center left")
     figure.tight_layout()
     figure.savefig(sys.argv[2])
 
