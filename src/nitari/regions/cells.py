@@ -77,7 +77,7 @@ def boxes_at(sides: FloatArray, middles: FloatArray, rows: NDArray[np.intp], col
         float32 ``[n, 4]`` inside the photo, each at least a hundredth of a cell wide and high.
     """
     height, width = middles.shape
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32) + 0.5
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32) + np.float32(0.5)
     left, top, right, bottom = np.exp(sides.clip(-_MOST_LOG, _MOST_LOG))
     boxes = around(np.stack([x - left, y - top, x + right, y + bottom]), middles, rows, columns)
     # The middle of a region may lie beyond the rim only by rounding: what is left has an inside.
@@ -109,7 +109,7 @@ def around(values: FloatArray, middles: FloatArray, rows: NDArray[np.intp], colu
             sure = np.square(middles[y, x])[:, np.newaxis]
             total += sure * values[:, y, x].T
             weight += sure
-    mean: FloatArray = total / np.maximum(weight, 1e-12)
+    mean: FloatArray = (total / np.maximum(weight, np.float32(1e-12))).astype(np.float32)
     return mean
 
 
