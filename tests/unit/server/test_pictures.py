@@ -178,14 +178,14 @@ def test_the_kept_original_comes_first(shop: Shop) -> None:
 
 
 def test_originals(shop: Shop) -> None:
-    """The file itself: the kept one, else what is behind the link; one that cannot be had or is not there is an error."""
+    """The file itself: the kept one, else what is behind the link; an error where there is neither."""
     shop.originals.put(original(photo(2)))
     pictures = shop.pictures()
     assert pictures.original("a/b ü", link=BACK) == photo(2)
     assert not shop.source.asked
     assert pictures.original("a/b ü", link=None) == photo(1)
     assert shop.source.asked == [MAIN]
-    with pytest.raises(NotFoundError, match="rejects"):
+    with pytest.raises(NotFoundError, match="could not be used"):
         pictures.original("a/b ü", link=BAD)
     with pytest.raises(NotFoundError, match="not in the catalog"):
         pictures.original("none", link=None)

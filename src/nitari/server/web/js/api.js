@@ -87,10 +87,7 @@ const jsonBody = (value) => ({
  * @returns {Promise<any>} AnswerModel.
  */
 export function search(question, photo, options, how) {
-  if (question.kind !== "photo") {
-    const named = { item: { item_id: question.id }, url: { url: question.url }, kept: { photo_id: question.id } };
-    return json(`${COLLECTION}/search`, { ...jsonBody({ ...named[question.kind], ...options }), ...how });
-  }
+  if (question.kind !== "photo") return json(`${COLLECTION}/search`, { ...jsonBody({ ...namedBy(question), ...options }), ...how });
   const text = JSON.stringify(options);
   if (text.length > LONGEST_OPTIONS) {
     const form = new FormData();
@@ -101,6 +98,22 @@ export function search(question, photo, options, how) {
   const path = `${COLLECTION}/search?options=${encodeURIComponent(text)}`;
   return json(path, { method: "POST", headers: { "Content-Type": photoType(photo) }, body: photo, ...how });
 }
+
+/**
+ * Which parts of the query's photo make it like a hit, and which parts of the hit's. Takes the server a second or two.
+ *
+ * @param {import("./state.js").Question} question
+ * @param {Blob|null} photo As for `search`.
+ * @param {Record<string, any>} options `hit`, and how the question was searched with.
+ * @returns {Promise<any>} HeatmapModel.
+ */
+export function heatmap(question, photo, options) {
+  if (question.kind !== "photo") return json(`${COLLECTION}/heatmap`, jsonBody({ ...namedBy(question), ...options }));
+  const path = `${COLLECTION}/heatmap?options=${encodeURIComponent(JSON.stringify(options))}`;
+  return json(path, { method: "POST", headers: { "Content-Type": photoType(photo) }, body: photo });
+}
+
+const namedBy = ({ kind, id, url }) => ({ item: { item_id: id }, url: { url }, kept: { photo_id: id } })[kind];
 
 const photoType = (photo) => (photo.type.startsWith("image/") ? photo.type : "application/octet-stream");
 

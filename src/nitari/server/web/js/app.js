@@ -12,6 +12,7 @@ import { shell } from "./shell.js";
 import { emptyState, fromParams, MOST_HITS, PAGE, toParams } from "./state.js";
 import { toast } from "./toast.js";
 import { followScrolling, keepVisit, newVisit, recallVisit, visit } from "./visits.js";
+import { explanations } from "./why.js";
 
 const app = {
   state: emptyState(),
@@ -27,8 +28,10 @@ const app = {
   roundTrip: 0,
   currency: undefined,
   known: new Map(),
-  change, loadMore, searchPhoto, searchItem, searchUrl, taste, home, retry, setLanguage,
+  heat: null,
+  change, showHeat, loadMore, searchPhoto, searchItem, searchUrl, taste, home, retry, setLanguage,
 };
+app.explanations = explanations(app);
 const running = searches();
 let views = null;
 let timer = 0;
@@ -76,7 +79,7 @@ function searchUrl(url) {
 function home() {
   running.abort();
   const searching = app.state.question !== null;
-  Object.assign(app, { state: emptyState(), answer: null, status: "idle", error: null, busy: null });
+  Object.assign(app, { state: emptyState(), answer: null, status: "idle", error: null, busy: null, heat: null });
   writeAddress(searching);
   views.show();
   scrollTo({ top: 0 });
@@ -93,6 +96,16 @@ function taste(kind, { item_id: id }) {
   }, { stay: true });
 }
 
+/**
+ * Show where the query and one hit are alike, or nothing.
+ *
+ * @param {{id: string, maps: any}|null} heat The hit's id, and HeatmapModel.
+ */
+function showHeat(heat) {
+  app.heat = heat;
+  views.show();
+}
+
 function retry() {
   search({ focus: "results" });
 }
@@ -105,7 +118,7 @@ function search({ focus = null, k = PAGE } = {}) {
     Object.assign(app, { answer: null, status: "idle", error: null, busy: null });
     return views.show();
   }
-  Object.assign(app, { status: "loading", error: null, busy: null, loadingMore: false, pages: Math.ceil(k / PAGE), nearest: null });
+  Object.assign(app, { status: "loading", error: null, busy: null, loadingMore: false, pages: Math.ceil(k / PAGE), nearest: null, heat: null });
   views.show();
   if (focus) views.focus(focus);
   timer = setTimeout(() => ask(k), app.answer ? 60 : 0);

@@ -2,7 +2,9 @@
 
 import { sized } from "./api.js";
 import { boxStyle, button, h, icon, setStyle } from "./dom.js";
+import { heatLayer, placeLayer } from "./heat.js";
 import { attributeValue, money, percent, t } from "./i18n/index.js";
+import { whyView } from "./why.js";
 
 const SIZES = "(max-width: 640px) 46vw, (max-width: 1100px) 30vw, 260px";
 // Boxes that are nearly the whole photo tell nothing.
@@ -64,20 +66,42 @@ export function framedPhoto({ path, alt, box = null, eager = false }) {
 }
 
 /** A box of the photo in shares of the frame, which shows the photo cut or with margins. `ratio`: photo's to frame's. */
-function onFrame([x1, y1, x2, y2], ratio, contain) {
+function onFrame(box, ratio, contain) {
+  return beyondFrame(box, ratio, contain).map((share) => Math.min(1, Math.max(0, share)));
+}
+
+/** The same for what may reach beyond the frame. */
+function beyondFrame([x1, y1, x2, y2], ratio, contain) {
   const [wide, high] = contain === ratio > 1 ? [1, 1 / ratio] : [ratio, 1];
-  const place = (share, scale) => Math.min(1, Math.max(0, 0.5 + (share - 0.5) * scale));
+  const place = (share, scale) => 0.5 + (share - 0.5) * scale;
   return [place(x1, wide), place(y1, high), place(x2, wide), place(y2, high)];
+}
+
+/**
+ * Show a heat map over a framed photo, or none.
+ *
+ * @param {HTMLElement} frame Of `framedPhoto`, whose photo has come.
+ * @param {any} heat HeatModel, or `null`.
+ * @param {string} label What it shows.
+ */
+export function heatOnFrame(frame, heat, label) {
+  frame.querySelector(".heat")?.remove();
+  const { naturalWidth: width, naturalHeight: height } = frame.querySelector("img");
+  if (!heat || !width) return;
+  const layer = heatLayer(heat, label);
+  placeLayer(layer, beyondFrame(heat.box, width / height / 0.8, frame.classList.contains("is-contained")));
+  frame.append(layer);
 }
 
 /**
  * A result card.
  *
  * @param {any} hit HitModel.
- * @param {{onMore: (hit: any) => void, onTaste: (kind: "liked"|"disliked", hit: any) => void, eager?: boolean}} props
+ * @param {{app: any, eager?: boolean}} props
  * @returns {{element: HTMLElement, update: (state: {liked: string[], disliked: string[]}, hit: any) => void}}
  */
-export function resultCard(hit, { onMore, onTaste, eager = false }) {
+export function resultCard(hit, { app, eager = false }) {
+  const { searchItem: onMore, taste: onTaste } = app;
   const title = hit.title || t("card.untitled");
   const link = /^https?:\/\//i.test(hit.link ?? "") ? hit.link : null;
   const id = hit.item_id;
@@ -96,6 +120,8 @@ export function resultCard(hit, { onMore, onTaste, eager = false }) {
     onClick: () => onMore(hit),
   });
   const duplicates = h("p", { class: "card-duplicates", "data-testid": "duplicates", hidden: true });
+  const why = whyView(hit, { app, title, onToggle: (open) => element.classList.toggle("is-explained", open) });
+  let shownHeat = null;
   const gone = hit.attributes.availability === "out_of_stock";
   const element = h("li", { class: "card", "data-testid": "result-card", "data-id": id },
     h("article", { class: "card-inner", "aria-label": title },
@@ -109,11 +135,17 @@ export function resultCard(hit, { onMore, onTaste, eager = false }) {
         typeof hit.attributes.brand === "string" && h("p", { class: "card-brand", text: hit.attributes.brand }),
         h("h3", { class: "card-title" },
           link ? h("a", { ...outside, "data-key": `open:${id}` }, title, h("span", { class: "sr-only", text: ` ${t("card.outside")}` })) : title),
-        h("div", { class: "card-facts" }, priceView(hit.attributes), h("p", { class: "score" }, meter, score)), duplicates),
-      more));
+        h("div", { class: "card-facts" }, priceView(hit.attributes), h("p", { class: "score" }, meter, score)), duplicates, why.button),
+      why.panel, more));
   return {
     element,
     update(state, now) {
+      why.update();
+      const heat = app.heat?.id === id && app.heat.maps.hit?.image === hit.image ? app.heat.maps.hit : null;
+      if (heat !== shownHeat) {
+        shownHeat = heat;
+        heatOnFrame(photo, heat, t("why.heat.hit"));
+      }
       const { score: value, duplicates: same } = now;
       duplicates.hidden = same.length === 0;
       duplicates.textContent = same.length ? t("card.duplicates", { n: same.length }) : "";

@@ -2,11 +2,14 @@
 
 import * as api from "./api.js";
 import { boxEditor } from "./box-editor.js";
-import { framedPhoto, priceView } from "./card.js";
+import { framedPhoto, heatOnFrame, priceView } from "./card.js";
 import { boxStyle, button, debounce, h, icon, keepFocus, setStyle } from "./dom.js";
+import { heatLayer, placeLayer } from "./heat.js";
 import { t } from "./i18n/index.js";
 import { photoOf } from "./photos.js";
 
+// A box that is nearly the whole photo tells nothing.
+const WHOLE = 0.94;
 const FIRST_BOX = [0.2, 0.15, 0.8, 0.85];
 
 /**
@@ -53,7 +56,16 @@ function itemView(app) {
   if (known) fill(known.title, known.attributes);
   // A link that restores a search brings the id alone. Where the item is gone, the results say so.
   else api.item(id).then((item) => fill(item.title, item.attributes), () => {});
-  return { element, update() {} };
+  let shown = null;
+  return {
+    element,
+    update() {
+      const heat = app.heat?.maps.query ?? null;
+      if (heat === shown) return;
+      shown = heat;
+      heatOnFrame(photo, heat, t("why.heat.query"));
+    },
+  };
 }
 
 function previewOf(question) {
@@ -67,6 +79,9 @@ function photoView(app) {
   const preview = previewOf(question);
   const stage = h("div", { class: "stage", "data-testid": "query-photo" });
   const regions = h("div", { class: "regions" });
+  const match = h("span", { class: "match-box query-match", "aria-hidden": "true", hidden: true });
+  const heatClip = h("div", { class: "heat-clip" });
+  let heatShown = null;
   const choose = debounce((box) => app.change({ region: box }, { push: !Array.isArray(app.state.region) }), 220);
   let editor = null;
   let drawn = null;
@@ -87,7 +102,7 @@ function photoView(app) {
     },
   });
   if (preview) {
-    stage.append(h("img", { class: "stage-photo", src: preview, alt: t("query.alt"), draggable: "false", on: { error: unseen } }), regions);
+    stage.append(h("img", { class: "stage-photo", src: preview, alt: t("query.alt"), draggable: "false", on: { error: unseen } }), regions, heatClip, match);
     editor = boxEditor(stage, { onChange: (box, done) => {
       choose.cancel();
       if (done) choose(box);
@@ -98,11 +113,26 @@ function photoView(app) {
     modes.update();
     if (!editor) return;
     editor.set(Array.isArray(app.state.region) ? app.state.region : null);
+    showMatch();
     const found = app.answer?.regions ?? [];
     const key = JSON.stringify(found);
     if (key === drawn) return;
     drawn = key;
     keepFocus(regions, () => regions.replaceChildren(...found.map((region, at) => regionButton(app, region, at, () => editor?.focus()))));
+  }
+  /** The part that was compared, and what of it counts, for whoever asks why. */
+  function showMatch() {
+    const box = app.answer?.query_box;
+    match.hidden = !box || (box[2] - box[0]) * (box[3] - box[1]) >= WHOLE;
+    if (!match.hidden) setStyle(match, boxStyle(box));
+    const heat = app.heat?.maps.query ?? null;
+    if (heat === heatShown) return;
+    heatShown = heat;
+    heatClip.replaceChildren();
+    if (!heat) return;
+    const layer = heatLayer(heat, t("why.heat.query"));
+    placeLayer(layer, heat.box);
+    heatClip.append(layer);
   }
   const element = h("div", { class: "query-photo" },
     h("div", { class: "stage-holder" }, stage), modes.element,

@@ -76,7 +76,7 @@ export function resultsPanel(app) {
     keepFocus(grid, () => {
       const elements = answer.hits.map((hit, at) => {
         const key = `${hit.item_id}\n${hit.thumbnail}\n${hit.box}`;
-        const card = cards.get(key) ?? resultCard(hit, { onMore: app.searchItem, onTaste: app.taste, eager: at < EAGER });
+        const card = cards.get(key) ?? resultCard(hit, { app, eager: at < EAGER });
         next.set(key, card);
         return card.element;
       });
