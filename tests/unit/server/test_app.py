@@ -14,8 +14,10 @@ import pytest
 from pydantic import BaseModel
 
 from nitari.errors import BusyError, ConfigurationError, DependencyError
+from nitari.search.alike import LikenessMaps
+from nitari.search.searcher import Searcher
 from nitari.server import schemas, schemas_search
-from nitari.server.app import create_app, openapi_document
+from nitari.server.app import MAP_THREADS, MAPS_WAITING, create_app, openapi_document
 from support.application import KEPT, MAX_BODY, ROOT, Application, application
 
 JPEG = {"Content-Type": "image/jpeg"}
@@ -130,6 +132,32 @@ def test_heat_maps(served: Application) -> None:
     refused(served.ask("POST", path, json={"item_id": "i1"}), 422)
     refused(served.ask("POST", path, params={"options": '{"hit": "i2"}'}, content=b"broken", headers=JPEG), 422)
     refused(served.ask("POST", path, json={"url": "file:///etc/passwd.jpg", "hit": "i2"}), 400)
+
+
+def test_heat_maps_hold_up_no_query(served: Application, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is made at a time, a few wait, a further one is refused at once; searches are answered meanwhile."""
+    release, made = threading.Event(), Searcher.likeness_maps
+
+    def slow(*args: Any) -> LikenessMaps:
+        release.wait(30)
+        return made(*args)
+
+    monkeypatch.setattr(Searcher, "likeness_maps", slow)
+    body = {"item_id": "i1", "hit": "i2"}
+
+    async def ask() -> list[int]:
+        transport = httpx.ASGITransport(app=served.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            most = MAP_THREADS + MAPS_WAITING
+            tasks = [asyncio.create_task(client.post(f"{ROOT}/heatmap", json=body)) for _ in range(most + 1)]
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            searched = await client.post(f"{ROOT}/search", json={"item_id": "i1"})
+            release.set()
+            others = await asyncio.gather(*tasks)
+            assert {refused(task.result(), 503)["code"] for task in done} == {"busy"}
+            return [searched.status_code, *sorted(one.status_code for one in others)]
+
+    assert asyncio.run(ask()) == [200, *[200] * (MAP_THREADS + MAPS_WAITING), 503]
 
 
 def test_detect_and_facets(served: Application) -> None:
