@@ -20,14 +20,19 @@ AGREE = 0.6
 TRUST = 0.5
 """How far the box is then moved to the figure's: its rim is seen more finely by the mask."""
 
-RULE = f"{MOST} {SAME} {WITHIN} {AGREE} {TRUST} {FIGURE_RULE}"
+OUTFIT = "outfit"
+"""What a figure is called that is more than any garment on it: a person from head to shoes, a set laid out together."""
+
+RULE = f"{MOST} {SAME} {WITHIN} {AGREE} {TRUST} {OUTFIT} {FIGURE_RULE}"
 
 
 class GarmentFinder:
     """Finds garments and other products with a detector.
 
     Where nothing scores enough, the mask's figures are taken, as ``SaliencyFinder`` takes them, labeled ``product``.
-    All regions of a photo carry the same mask.
+    A figure that is more than any garment on it is a region, too, labeled ``outfit``; it mostly is the largest, so that
+    a photo is about all that is worn unless somebody chooses (docs/regions.md has what that gains). All regions of a
+    photo carry the same mask.
 
     Args:
         card: A card of kind ``detector``.
@@ -65,9 +70,10 @@ class GarmentFinder:
         figure = mask(cells, self._spec)
         figures = products(figure)
         found = regions(cells, self._spec, threshold=self._threshold)
-        made = self._labeled(found, figures, figure) or [
-            Region(box_of(blob, figure.shape, margin=MARGIN), "product", blob.mean / 255, figure) for blob in figures
-        ]
+        made = self._labeled(found, figures, figure)
+        more = outfits(found.boxes, figures, figure.shape) if made else figures
+        label = OUTFIT if made else "product"
+        made += [Region(box_of(blob, figure.shape, margin=MARGIN), label, blob.mean / 255, figure) for blob in more]
         return tuple(sorted(made, key=lambda region: -region.box.area))
 
     def _cells(self, photo: Photo) -> FloatArray:
@@ -95,6 +101,22 @@ class GarmentFinder:
             where = Box(float(x1), float(y1), float(x2), float(y2))
             made.append(Region(where, self._spec.labels[int(label)], float(score), figure))
         return made
+
+
+def outfits(boxes: FloatArray, figures: list[Blob], shape: tuple[int, ...]) -> list[Blob]:
+    """The figures of a mask of ``shape`` that hold middles of ``boxes`` ``[n, 4]`` (shares) but are none of them."""
+    if not figures or not len(boxes):
+        return []
+    height, width = shape
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    found = []
+    for figure in figures:
+        box = np.array([figure.x1, figure.y1, figure.x2, figure.y2], np.float32) / np.array([width, height] * 2)
+        inside = (middles > box[:2]).all(axis=1) & (middles < box[2:]).all(axis=1)
+        shared = shared_areas(box, boxes)
+        if inside.any() and (shared / (area(box) + area(boxes) - shared)).max() < AGREE:
+            found.append(figure)
+    return found
 
 
 def moved(boxes: FloatArray, figures: list[Blob], shape: tuple[int, ...]) -> FloatArray:
