@@ -10,7 +10,7 @@ import pytest
 from nitari.errors import ModelError
 from nitari.models.card import Card, InputSpec
 from nitari.regions.boxes import Blob
-from nitari.regions.detector import GarmentFinder, moved
+from nitari.regions.detector import OUTFIT, GarmentFinder, moved, outfits
 from nitari.regions.saliency import MARGIN
 from nitari.types import FloatArray, Region
 from support.cells import GRID, SPEC, answers, paint, say
@@ -79,6 +79,18 @@ def test_the_mask_is_heard() -> None:
     assert elsewhere.box == alone.box
 
 
+def test_an_outfit() -> None:
+    """A figure that holds garments, and is more than any of them, comes first; one without garments is left out."""
+    cells = say(answers(), row=1, column=4, box=(2, 0, 6, 3), label=0)
+    cells = say(cells, row=5, column=4, box=(3, 4, 5, 7), label=1)
+    figure, *garments = find(paint(cells, (2, 0, 6, 8)))
+    assert figure.label == OUTFIT
+    assert figure.box.y2 == 1
+    assert {region.label for region in garments} == {"top", "pants"}
+    beside = find(paint(say(answers(), row=1, column=1, box=(0, 0, 3, 3), label=0), (5, 5, 8, 8)))
+    assert [region.label for region in beside] == ["top"]
+
+
 def test_figures_where_no_garment_is_found() -> None:
     """Where no middle is sure, the mask's figures are the products; where there is none, nothing is."""
     (found,) = find(paint(answers(), (1, 1, 4, 5)))
@@ -133,3 +145,10 @@ def test_moved() -> None:
     box = np.array([[0.1, 0.1, 0.5, 0.5]], np.float32)
     np.testing.assert_array_equal(moved(box, [], (10, 10)), box)
     assert moved(box[:0], [Blob(0, 0, 5, 5, 25, 255.0)], (10, 10)).shape == (0, 4)
+
+
+def test_outfits_need_both() -> None:
+    """Without boxes or without figures there is no outfit."""
+    box = np.array([[0.1, 0.1, 0.5, 0.5]], np.float32)
+    assert outfits(box, [], (10, 10)) == []
+    assert outfits(box[:0], [Blob(0, 0, 5, 5, 25, 255.0)], (10, 10)) == []
