@@ -55,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evaluate": BASES | {"nitari.extract", "nitari.search", "nitari.ingest", "nitari.raster"},
     "samples": {"nitari.raster"},
     "training": BASES | {"nitari.extract", "nitari.embeddings", "nitari.models", "nitari.regions", "nitari.raster"},
-    "calibrations": BASES | {"nitari.search", "nitari.recipes"},
+    "calibrations": BASES | {"nitari.search", "nitari.recipes", "nitari.settings"},
     "query_transforms": {"nitari.embeddings", "nitari.models"},
     "snapshots": BASES,
     "telemetry": set(),
