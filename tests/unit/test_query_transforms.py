@@ -120,7 +120,7 @@ def test_damaged_own(tmp_path: Path) -> None:
     own = own_path(tmp_path, "texts")
     own.parent.mkdir()
     own.write_bytes(b"half a fi")
-    with pytest.raises(ModelError, match="texts.npz") as caught:
+    with pytest.raises(ModelError, match=r"texts\.npz") as caught:
         open_transform(tmp_path, card(), EMBEDDER)
     assert "nitari transform fit" in caught.value.remedy
 
