@@ -168,7 +168,8 @@ def search_on(live: Live, seed: int) -> None:
     with live.client() as client:
         while not live.done.is_set():
             parity = chance.choice((None, None, "even", "odd"))
-            options: dict[str, Any] = {"k": 100, "facets": ["parity"]}
+            # Items share photos here, and every one of them is to be seen.
+            options: dict[str, Any] = {"k": 100, "facets": ["parity"], "collapse": False}
             if parity:
                 options["filter"] = {"parity": parity}
             sent = time.monotonic()

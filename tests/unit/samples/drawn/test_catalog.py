@@ -9,7 +9,7 @@ import pytest
 
 from nitari.catalog.feed import open_feed
 from nitari.errors import UsageError
-from nitari.evaluate.protocols import qrels
+from nitari.evaluate.protocols import Materials, qrels
 from nitari.samples.drawn.catalog import COLORS, COLUMNS, ITEMS, assortment, write_catalog
 from nitari.samples.drawn.kinds import KINDS
 from support.feeds import read
@@ -32,7 +32,7 @@ def test_the_catalog_is_complete(tmp_path: Path) -> None:
         assert all((tmp_path / link).is_file() for link in item.image_links)
         assert isinstance(item.attributes["price"], float)
     assert tuple(rows(tmp_path / "feed.csv")[0]) == COLUMNS
-    protocol = qrels(feed, tmp_path)
+    protocol = qrels(tmp_path, Materials(lambda folder: feed))
     assert protocol.judgments is not None
     for query in protocol.queries:
         assert (tmp_path / query.image_link).is_file()
