@@ -86,7 +86,7 @@ def _count_cpu_by_stage() -> None:
     import nitari.search.searcher
 
     for module in (nitari.extract, nitari.search.searcher):
-        module.perf_counter = time.process_time  # type: ignore[attr-defined]
+        module.perf_counter = time.process_time  # type: ignore[attr-defined]  # what it imported
 
 
 def _settings(task: harness.Task) -> Settings:

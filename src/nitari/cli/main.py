@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
 from nitari import __version__
+from nitari.cli.lazy import LazyGroup
 from nitari.cli.output import CommandContext, print_error
 from nitari.errors import NitariError
 
@@ -53,29 +53,9 @@ Exit codes:
   130  interrupted; everything counted is kept"""
 
 
-class _LazyGroup(click.Group):
-    """A group that imports a command's module when the command is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module, name = _COMMANDS[cmd_name]
-        command: click.Command = getattr(import_module(module), name)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            raise click.UsageError(f"no command {args[0]!r}; commands are: {', '.join(_COMMANDS)}", ctx)
-        return super().resolve_command(ctx, args)
-
-
 @click.group(
-    cls=_LazyGroup,
+    cls=LazyGroup,
+    homes=_COMMANDS,
     epilog=EXIT_CODES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

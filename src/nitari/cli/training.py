@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
+
+from nitari.cli.lazy import LazyGroup
 
 _COMMANDS = {
     "embedding": ("nitari.cli.training_embedding", "embedding_command"),
@@ -12,20 +12,6 @@ _COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
-    """A group that imports a command's module when the command is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module, name = _COMMANDS[cmd_name]
-        command: click.Command = getattr(import_module(module), name)
-        return command
-
-
-@click.group("train", cls=_LazyGroup)
+@click.group("train", cls=LazyGroup, homes=_COMMANDS)
 def train_group() -> None:
     """Train models on your own feeds."""

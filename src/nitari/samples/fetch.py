@@ -91,7 +91,7 @@ def _download(url: str, to: Path, *, origin: Origin, on_bytes: Progress | None, 
 
 def _receive(url: str, to: Path, *, origin: Origin, on_bytes: Progress | None) -> None:
     request = urllib.request.Request(url, headers={"User-Agent": "nitari"})  # noqa: S310 - a constant, or the caller's
-    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer, to.open("wb") as out:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer, to.open("wb") as out:  # noqa: S310 - as above
         told = int(answer.headers.get("Content-Length") or 0)
         here = 0
         while chunk := answer.read(CHUNK):

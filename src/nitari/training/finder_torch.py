@@ -78,7 +78,7 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is not there where type
             values[layer.name] = self._run(layer, [values[name] for name in layer.inputs])
         return values[self.plan[-1].name]
 
-    @torch.no_grad()  # type: ignore[untyped-decorator]
+    @torch.no_grad()  # type: ignore[untyped-decorator]  # torch has no types here
     def settle(self, images: Tensor, given: Collection[str]) -> None:
         """Scale what begins at random so that each channel has mean 0 and variance 1 on these images.
 

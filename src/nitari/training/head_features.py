@@ -139,7 +139,7 @@ class SightStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(f".{os.getpid()}.tmp")
         with draft.open("wb") as file:
-            np.savez(file, **{name: array.astype(np.float16) for name, array in seen.items()})  # type: ignore[arg-type]
+            np.savez(file, **{name: array.astype(np.float16) for name, array in seen.items()})  # type: ignore[arg-type]  # names may be any
         draft.replace(path)
 
     def _path(self, digest: str) -> Path:

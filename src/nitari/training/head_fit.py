@@ -286,7 +286,7 @@ class Trainer:
         self._checkpoint.parent.mkdir(parents=True, exist_ok=True)
         draft = self._checkpoint.with_suffix(f".{os.getpid()}.tmp")
         with draft.open("wb") as file:
-            np.savez(file, mark=self._mark, step=self._step, draws=state, **arrays)  # type: ignore[arg-type]
+            np.savez(file, mark=self._mark, step=self._step, draws=state, **arrays)  # type: ignore[arg-type]  # names may be any
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self._checkpoint)

@@ -45,7 +45,7 @@ def worn(folder: Path, materials: Materials) -> EvalProtocol:
     for catalog, name in (("worn", kinds.worn), ("flat", kinds.flat)):
         feed = materials.open_feed(subfolder("worn", folder, name))
         gallery = gallery_of(f"worn-{catalog}", feed, [main_photo_only(entry) for entry in feed.read()])
-        galleries[catalog] = gallery.map(lambda item, catalog=catalog: _from(catalog, item))  # type: ignore[misc]
+        galleries[catalog] = gallery.map(lambda item, catalog=catalog: _from(catalog, item))  # type: ignore[misc]  # mypy cannot infer it
         found[catalog] = items(galleries[catalog].read())
     kind_of = {item.item_id: kinds.of_worn(item) for item in found["worn"]}
     kind_of |= {item.item_id: kinds.of_flat(item) for item in found["flat"]}
