@@ -185,15 +185,15 @@ class Halving:
 def test_undressed() -> None:
     """The gallery's vectors know no wearer; a query's are turned as far as is asked, region by region."""
     parts = {"decoder": Decoder(), "regions": Finder(PRODUCT), "embedder": Embedder(), "views": "both"}
-    dressed = Extractor(**parts, transform=Halving())  # type: ignore[arg-type]
-    plain = Extractor(**parts)  # type: ignore[arg-type]
+    dressed = Extractor(**parts, transform=Halving())  # type: ignore[arg-type]  # checked as it runs
+    plain = Extractor(**parts)  # type: ignore[arg-type]  # checked as it runs
     gallery = dressed.extract(b"")
     assert gallery.worn is None
     assert dressed.fingerprint == plain.fingerprint, "stored vectors are the same"
     for one, other in zip(gallery.views, plain.extract(b"").views, strict=True):
         np.testing.assert_array_equal(one.vector, other.vector)
     for worn, strength in (("auto", 0.5), (1.0, 1.0), (0.0, 0.0)):
-        found = dressed.undressed(gallery, worn)  # type: ignore[arg-type]
+        found = dressed.undressed(gallery, worn)  # type: ignore[arg-type]  # checked as it runs
         assert found.worn == 0.75
         assert [view.region for view in found.views] == [view.region for view in gallery.views]
         for view, before in zip(found.views, gallery.views, strict=True):

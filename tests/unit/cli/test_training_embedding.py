@@ -76,7 +76,7 @@ def test_whole(feed: Path, tmp_path: Path) -> None:
     """A card for the model and one for each fold come out; they embed; the report compares, and names what was lost."""
     out = tmp_path / "out"
     told = train(feed, out, "--color-weight", "0.5", "--apart", "Tees", "--name", "mine", "--license", "CC0-1.0")
-    assert told["unusable"] == {"broken.png": told["unusable"]["broken.png"]}  # type: ignore[index]
+    assert told["unusable"] == {"broken.png": told["unusable"]["broken.png"]}  # type: ignore[index]  # JSON
     extractor = Extractors(with_embedder(out / "mine.toml")).build()
     assert (extractor.collection, extractor.dim) == ("mine", 28)
     assert [(block.name, block.start, block.stop) for block in extractor.blocks] == [

@@ -172,4 +172,4 @@ def test_other_files() -> None:
 def test_what_does_not_fit(wrong: dict[str, object]) -> None:
     """Arrays that do not fit together, and numbers out of range, are refused."""
     with pytest.raises(ModelError, match="query transform"):
-        replace(transform(), **wrong)  # type: ignore[arg-type]
+        replace(transform(), **wrong)  # type: ignore[arg-type]  # checked as it runs

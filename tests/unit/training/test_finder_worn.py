@@ -46,5 +46,5 @@ def test_no_figure(rule: object) -> None:
     for box in ((0, 0, 0, 0), (5, 5, 7, 7), (0, 100, SIDE, 101), (0, 0, SIDE, SIDE)):
         mask = np.zeros((SIDE, SIDE), np.uint8)
         mask[box[1] : box[3], box[0] : box[2]] = 255
-        for worn in rule(pixels, mask):  # type: ignore[operator]
+        for worn in rule(pixels, mask):  # type: ignore[operator]  # chosen above
             assert worn.box.area > 0

@@ -62,7 +62,7 @@ def test_dots_and_distances(compiled: object, dim: int, dtype: type) -> None:
     for some in (None, slots):
         expected = portable.dots(rows, vector, some)
         assert np.allclose(compiled.dots(rows, vector, some), expected, atol=(dim + 8) * 2.0**-24)  # type: ignore[attr-defined]
-    found = compiled.distances(rows, vector, slots)  # type: ignore[attr-defined]
+    found = compiled.distances(rows, vector, slots)  # type: ignore[attr-defined]  # there where it is compiled
     exact = true_distances(vector, rows[slots].astype(np.float32))
     assert np.abs(found - exact).max() <= 2.0**-23, "at most one step of the grid apart"
 
@@ -150,7 +150,7 @@ def test_rows_are_looked_up_as_they_are_met(compiled: object, tmp_path: Path) ->
     for share in (0.0, 0.02, 0.5, 1.0):
         lookup = Lookup.of(places, rng.random(900) < share)
         for one in (lookup, replace(lookup, bits=alive)):
-            bits, count = compiled.look_up(one)  # type: ignore[attr-defined]
+            bits, count = compiled.look_up(one)  # type: ignore[attr-defined]  # there where it is compiled
             assert bits.tolist() == portable.look_up(one)[0].tolist()
             assert count == portable.look_up(one)[1] == int(np.bitwise_count(bits).sum())
             for vector in unit(3, 30, 6):
@@ -188,7 +188,7 @@ def test_lists_of_some_rows(compiled: object, tmp_path: Path) -> None:
     lists, rng = lists_of(tmp_path, 1501, 30), np.random.default_rng(3)
     for share in (0.01, 0.3, 1.0):
         slots = np.flatnonzero(rng.random(1501) < share)
-        codes = compiled.pick(lists.codes, slots)  # type: ignore[attr-defined]
+        codes = compiled.pick(lists.codes, slots)  # type: ignore[attr-defined]  # there where it is compiled
         assert codes.tolist() == portable.pick(lists.codes, slots).tolist()
         begins = np.searchsorted(slots, lists.offsets)
         some = replace(lists, codes=codes, offsets=begins, at=slots.astype(np.int32))
