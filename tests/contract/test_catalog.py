@@ -411,6 +411,7 @@ def test_unknown_collection(catalog: Catalog) -> None:
         lambda: catalog.indexed_items(collection="none"),
         lambda: catalog.vectors(collection="none"),
         lambda: catalog.keys(collection="none"),
+        lambda: catalog.key_changes(0, collection="none"),
         lambda: catalog.features("d1", collection="none"),
     ):
         with pytest.raises(NotFoundError, match="'none'"):

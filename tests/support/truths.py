@@ -25,24 +25,41 @@ def row_of(key: int, dim: int = DIM) -> FloatArray:
 
 
 class Truth:
-    """Keys and their rows (``nitari.index.segments.maintain.Truth``); each ``put`` and ``delete`` is a change."""
+    """Keys and their rows (``nitari.index.segments.survey.Truth``); each key of a ``put`` or ``delete`` is a change.
+
+    Attributes:
+        rows: By key.
+        at: The last change.
+        read: Keys whose rows were asked for.
+        looked: How often all keys were.
+    """
 
     def __init__(self, keys: Sequence[int] = ()) -> None:
         self.rows: dict[int, FloatArray] = {}
         self.at = 0
         self.read: list[int] = []
+        self.looked = 0
+        self._log: list[int] = []
         self.put(*keys)
 
     def put(self, *keys: int) -> None:
         """Add keys."""
         self.rows.update({key: row_of(key) for key in keys})
-        self.at += len(keys)
+        self._changed(keys)
 
     def delete(self, *keys: int) -> None:
         """Take keys out."""
         for key in keys:
             del self.rows[key]
+        self._changed(keys)
+
+    def forget(self) -> None:
+        """Let nobody be told any more what changed."""
+        self._log.clear()
+
+    def _changed(self, keys: Sequence[int]) -> None:
         self.at += len(keys)
+        self._log.extend(keys)
 
     def seq(self) -> int:
         """The last change."""
@@ -51,7 +68,18 @@ class Truth:
     def keys(self, *, collection: str) -> tuple[int, KeyArray]:
         """All keys, ascending."""
         assert collection == ORIGIN.collection
+        self.looked += 1
         return self.at, np.asarray(sorted(self.rows), np.int64)
+
+    def key_changes(self, after: int, *, collection: str) -> tuple[int, KeyArray, KeyArray] | None:
+        """Keys that were put or deleted since, each of which is an item."""
+        assert collection == ORIGIN.collection
+        if not 0 <= self.at - after <= len(self._log):
+            return None
+        changed = sorted(set(self._log[len(self._log) - (self.at - after) :]))
+        there = [key for key in changed if key in self.rows]
+        gone = [key for key in changed if key not in self.rows]
+        return self.at, np.asarray(there, np.int64), np.asarray(gone, np.int64)
 
     def vectors(self, *, collection: str, keys: KeyArray | None = None) -> Iterator[tuple[KeyArray, FloatArray]]:
         """Rows in batches of a hundred, by ascending key."""

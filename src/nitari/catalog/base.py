@@ -251,6 +251,18 @@ class Catalog(Recoverable, Protocol):
         """All keys that stand for an item, and the change at which: int64 ``[n]``, ascending; a second a million."""
         ...
 
+    def key_changes(
+        self, after: int, *, collection: str, at_most: int = 100_000
+    ) -> tuple[int, KeyArray, KeyArray] | None:
+        """What became of the keys of all items that changed after change ``after``; costs as much as there changed.
+
+        Returns:
+            The last change, the keys that these items have now, and those that they had at ``after`` or since and have
+            no more: int64 ``[n]`` each, ascending. ``None`` where that cannot be told: the history does not reach back
+            that far, it is damaged, the catalog is older than that, or there are more than ``at_most`` changes.
+        """
+        ...
+
     def seq(self) -> int:
         """The number of the last committed change; 0 in an empty catalog."""
         ...

@@ -1,4 +1,4 @@
-"""Reading what indexes are made of: items with their keys, vectors, and keys alone, as the database has them in order.
+"""Reading what indexes are made of: items with their keys, vectors, and keys alone, all of them or what changed.
 
 Each reads within the transaction of the connection it is given, row by row or in batches.
 """
@@ -18,6 +18,7 @@ from nitari.catalog.base import IndexedItem
 from nitari.catalog.codec import decode_attributes, decode_vectors
 from nitari.catalog.database import damaged
 from nitari.catalog.rows import chunks
+from nitari.catalog.undo import UndoError, decode_undo
 from nitari.catalog.writer import Collection
 from nitari.types import Box, FloatArray, KeyArray
 
@@ -28,7 +29,7 @@ VECTOR_BYTES = 4 * 2**20
 _KEYS = 65_536
 
 _items, _images = schema.items.c, schema.images.c
-_views, _vectors = schema.views.c, schema.vectors.c
+_views, _vectors, _history = schema.views.c, schema.vectors.c, schema.history.c
 
 # Row by row from the indexes, without sorting: the order names all that makes a row unique, and outer joins keep the
 # planner from starting with the views and sorting afterwards. Rows without a key are photos of other collections.
@@ -55,6 +56,16 @@ _VECTORS = (
     select(_vectors.key, _vectors.vector).where(_vectors.collection == bindparam("collection")).order_by(_vectors.key)
 )
 _VECTORS_SOME = _VECTORS.where(_vectors.key.in_(bindparam("keys", expanding=True)))
+_LAST = select(schema.counters.c.value).where(schema.counters.c.name == "seq")
+_CHANGED = (
+    select(_history.seq, _history.item_id, _history.row).where(_history.seq > bindparam("after")).order_by(_history.seq)
+)
+_KEYS_OF_ITEMS = (
+    select(_views.key)
+    .join_from(schema.items, schema.images, _images.item == _items.number)
+    .join(schema.views, (_views.image == _images.number) & (_views.collection == bindparam("collection")))
+    .where(_items.item_id.in_(bindparam("item_ids", expanding=True)))
+)
 
 
 def read_items(connection: Connection, collection: int, item_ids: Sequence[str] | None) -> Iterator[IndexedItem]:
@@ -96,6 +107,44 @@ def read_keys(connection: Connection, collection: int) -> KeyArray:
     result = connection.execution_options(stream_results=True).execute(wanted)
     parts = [np.fromiter(keys, np.int64) for keys in result.scalars().partitions(_KEYS)]
     return np.sort(np.concatenate([np.empty(0, np.int64), *parts]))
+
+
+def read_key_changes(
+    connection: Connection, collection: int, after: int, *, at_most: int
+) -> tuple[int, KeyArray, KeyArray] | None:
+    """What became of the keys of all items that changed after a change, see ``Catalog.key_changes``.
+
+    What items have now is in the tables; what they had is in the history, whose record of a change that took keys away
+    names them.
+    """
+    newest = int(connection.scalar(_LAST) or 0)
+    if not 0 <= newest - after <= at_most:
+        return None
+    item_ids: set[str] = set()
+    had: set[int] = set()
+    expected = after
+    result = connection.execution_options(stream_results=True).execute(_CHANGED, {"after": after})
+    for seq, item_id, row in (record for records in result.partitions(ROWS) for record in records):
+        expected += 1
+        if seq != expected:
+            return None
+        item_ids.add(item_id)
+        if row is not None:
+            try:
+                features = decode_undo(row).state.features
+            except UndoError:
+                return None
+            had.update(view.key for (_, of), found in features.items() if of == collection for view in found.views)
+    if expected != newest:
+        return None
+    have: set[int] = set()
+    for some in chunks(sorted(item_ids)):
+        have.update(connection.scalars(_KEYS_OF_ITEMS, {"collection": collection, "item_ids": some}))
+    return newest, _ordered(have), _ordered(had - have)
+
+
+def _ordered(keys: set[int]) -> KeyArray:
+    return np.sort(np.fromiter(keys, np.int64, len(keys)))
 
 
 def _unpack(rows: Sequence[Any], dim: int, where: str) -> tuple[KeyArray, FloatArray]:

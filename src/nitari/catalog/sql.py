@@ -35,7 +35,7 @@ from nitari.catalog.base import (
 from nitari.catalog.codec import decode_features, decode_texts, encode_texts
 from nitari.catalog.database import Database, damaged
 from nitari.catalog.edits import ItemRow, check
-from nitari.catalog.indexed import read_items, read_keys, read_vectors
+from nitari.catalog.indexed import read_items, read_key_changes, read_keys, read_vectors
 from nitari.catalog.past import SqlRecovery
 from nitari.catalog.rows import image_with_digest, stored_features, stored_item, stored_items
 from nitari.catalog.sqlite import SQLite
@@ -349,6 +349,14 @@ class SqlCatalog(SqlRecovery):
         number = self._collection(collection).number
         with self._database.read() as connection:
             return int(connection.scalar(_SEQ) or 0), read_keys(connection, number)
+
+    def key_changes(
+        self, after: int, *, collection: str, at_most: int = 100_000
+    ) -> tuple[int, KeyArray, KeyArray] | None:
+        """What became of the keys of items that changed after ``after``; ``None`` where that is not known any more."""
+        number = self._collection(collection).number
+        with self._database.read() as connection:
+            return read_key_changes(connection, number, after, at_most=at_most)
 
     # The change log
 

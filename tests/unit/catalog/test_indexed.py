@@ -26,3 +26,10 @@ def test_streams_are_not_sorted(catalog: SqlCatalog, statement: str) -> None:
     """What is streamed comes from the indexes in order: a sort would hold the whole catalog before the first row."""
     steps = query_plan(catalog, getattr(indexed, statement))
     assert not [step for step in steps if "TEMP B-TREE" in step], steps
+
+
+def test_changed_keys_are_looked_up(catalog: SqlCatalog) -> None:
+    """The keys of items that changed are found by their ids: nothing that did not change is read."""
+    for statement in (indexed._CHANGED, indexed._KEYS_OF_ITEMS):
+        steps = query_plan(catalog, statement)
+        assert not [step for step in steps if step.startswith("SCAN")], steps

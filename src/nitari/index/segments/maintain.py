@@ -24,11 +24,12 @@ from nitari.index.segments.policy import Policy, Step, engine_for, next_step
 from nitari.index.segments.scrub import Damage, Scrub, check_all
 from nitari.index.segments.sealed import Calibrate, Part, SealedSegment, write_segment
 from nitari.index.segments.store import IndexStore
-from nitari.index.segments.survey import Survey, Truth, among, take_survey
+from nitari.index.segments.survey import Survey, Truth, among, bring_up, rewritten, take_survey
 
 _COPY_BYTES = 8 * 2**20
-# Looking at all keys may take this share of the time at most.
+# Looking at the keys may take this share of the time at most, and saving the table while the catalog changes this one.
 _SURVEY_SHARE = 0.05
+_TABLE_SHARE = 0.1
 _BACK_OFF_S = (5.0, 300.0)
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class Maintainer:
         tables: Saves the table of items; ``None`` to do without.
         scrub_bytes_s: How many bytes a second to check; 0 for none.
         scrub_every_s: How long to wait after all of it was checked.
+        survey_every_s: After how long all keys of the catalog are looked at again, and not only those that changed.
         clock: Seconds that do not go back.
     """
 
@@ -78,6 +80,7 @@ class Maintainer:
         tables: Tables | None = None,
         scrub_bytes_s: float = 0.0,
         scrub_every_s: float = 3600.0,
+        survey_every_s: float = 6 * 3600.0,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._store = store
@@ -94,6 +97,12 @@ class Maintainer:
         self._seq = -1
         self._changed_at = clock()
         self._surveyed: tuple[int, bool] | None = None
+        self._patience = 0
+        # What the last look at the keys found, to be brought up to date by what changed; good while the lease is held.
+        self._known: Survey | None = None
+        self._survey_every_s = survey_every_s
+        self._survey_all_at = 0.0
+        self._table_after = 0.0
         self._small_at = -1
         self._survey_after = 0.0
         self._not_before = 0.0
@@ -108,7 +117,7 @@ class Maintainer:
         """Let others maintain. Doing so twice is harmless."""
         if self._lease is not None:
             self._lease.release()
-            self._lease = None
+            self._lease = self._known = None
 
     def turn(self) -> bool:
         """Look whether something is due, and do it; to be called every second or so. Never raises for what may pass.
@@ -176,6 +185,7 @@ class Maintainer:
                 self._renew_table(self._tables)
                 done.append("the table of items was saved")
             self._surveyed = (survey.seq, settle or self._quiet())
+            self._patience = self._policy.changes_to_wait(self._store.origin.dim, survey.new.size)
             if done:
                 self._store.note(done=done[-1])
             self._store.sweep()
@@ -214,8 +224,8 @@ class Maintainer:
     def _rebuild(self) -> None:
         """Build everything from the catalog, beside what is published, and publish it in its place."""
         seq, keys = self._truth.keys(collection=self.collection)
-        every = Survey(seq, keys, keys, ())
-        made = [self._write([], every, seal=True, engine=self._engine_for(keys.size))]
+        self._known = None
+        made = [self._write([], Survey(seq, keys, (), {}), seal=True, engine=self._engine_for(keys.size))]
         segments = tuple(entry for entry in made if entry is not None)
         self._publish(replace(self._manifest(), segments=segments, table=None, seq=seq))
         self._store.was_rebuilt()
@@ -229,7 +239,7 @@ class Maintainer:
         return self._clock() - self._changed_at >= self._policy.age_s
 
     def _is_due(self, now: float) -> bool:
-        """Whether to look at all keys: after enough changes, and once when changes cease."""
+        """Whether to look at the keys: after enough changes, and once when changes cease."""
         seq = self._truth.seq()
         if seq != self._seq:
             self._seq, self._changed_at = seq, now
@@ -238,7 +248,7 @@ class Maintainer:
         if now < self._survey_after:
             return False
         at, quiet = self._surveyed
-        if abs(seq - at) * 4 >= self._policy.rows_to_seal(self._store.origin.dim):
+        if abs(seq - at) >= self._patience:
             return True
         return self._quiet() and (seq, True) != (at, quiet)
 
@@ -257,9 +267,16 @@ class Maintainer:
         return found or Manifest(self._store.origin)
 
     def _survey(self) -> Survey:
-        """Look at all keys. Segments that cannot be opened are set aside, and their keys are new."""
-        survey, damaged = take_survey(self._store, self._truth, self._manifest())
-        self._drop(damaged)
+        """Look at what changed, or at all keys. Segments that cannot be opened are set aside: their keys are new."""
+        manifest = self._manifest()
+        survey = None
+        if self._known is not None and self._clock() < self._survey_all_at:
+            survey = bring_up(self._known, self._store, self._truth, manifest)
+        if survey is None:
+            survey, damaged = take_survey(self._store, self._truth, manifest)
+            self._survey_all_at = self._clock() + self._survey_every_s
+            self._drop(damaged)
+        self._known = survey
         return survey
 
     def _drop(self, damaged: Sequence[Damage]) -> None:
@@ -293,7 +310,7 @@ class Maintainer:
         """Write one segment and publish it in place of those that it is made of."""
         log.info("an index is maintained", extra=self._fields(reason=step.reason))
         manifest = self._manifest()
-        merged = [entry for entry in manifest.segments if entry.name in step.merge]
+        merged = tuple(entry for entry in manifest.segments if entry.name in step.merge)
         if not all(self._is_sound(entry) for entry in merged):
             return  # what is left of it is looked at anew
         rows = sum(held.alive for held in survey.held if held.name in step.merge)
@@ -302,6 +319,7 @@ class Maintainer:
         made = self._write(merged, survey, seal=step.seal, engine=engine)
         segments = tuple(entry for entry in manifest.segments if entry not in merged)
         self._publish(replace(manifest, segments=(*segments, *([made] if made else [])), seq=survey.seq))
+        self._known = rewritten(survey, self._store, merged, made)
 
     def _write(self, merged: Sequence[SegmentEntry], survey: Survey, *, seal: bool, engine: str) -> SegmentEntry | None:
         """Write one segment of the living rows of ``merged`` and of what is new; ``None`` where there are none."""
@@ -326,13 +344,12 @@ class Maintainer:
         """The rows of a new segment: those of ``sources`` that are alive, and what is new, from the catalog."""
         step = max(1, _COPY_BYTES // (2 * self._store.origin.dim))
         for segment in sources:
-            slots = segment.find(survey.keys)
-            slots = np.sort(slots[slots >= 0])
+            slots = np.flatnonzero(survey.alive[segment.name])
             for start in range(0, slots.size, step):
                 some = slots[start : start + step]
                 yield segment.keys[some], segment.rows[some]
         if seal and survey.new.size:
-            few = survey.new.size < survey.keys.size // 2
+            few = survey.new.size < survey.rows // 2
             wanted = survey.new if few else None
             for keys, vectors in self._truth.vectors(collection=self.collection, keys=wanted):
                 new = among(keys, survey.new)
@@ -340,7 +357,7 @@ class Maintainer:
 
     def _table_is_due(self, tables: Tables, survey: Survey, *, settle: bool) -> bool:
         """Whether to save the table of items; one that is of no use any more is dropped first."""
-        if survey.keys.size < self._policy.rows_to_seal(self._store.origin.dim):
+        if survey.rows < self._policy.rows_to_seal(self._store.origin.dim):
             return False
         table = self._manifest().table
         if table is None:
@@ -351,11 +368,13 @@ class Maintainer:
         except StateError as exc:
             self._drop([Damage(table, exc.message)])
             return True
-        patience = self._policy.table_changes // (8 if settle or self._quiet() else 1)
-        return survey.seq - table.seq > patience
+        quiet = settle or self._quiet()
+        patience = self._policy.table_changes // (8 if quiet else 1)
+        return survey.seq - table.seq > patience and (quiet or self._clock() >= self._table_after)
 
     def _renew_table(self, tables: Tables) -> None:
         """Save the table of items, brought up to date from the last one, and publish it."""
+        began = self._clock()
         last = self._manifest().table
         with self._store.writing() as folder, ExitStack() as stack:
             held = None
@@ -364,6 +383,7 @@ class Maintainer:
             seq = tables.save((held.path, held.seq) if held else None, folder)
             entry = self._store.keep_table(folder, seq)
         self._publish(replace(self._manifest(), table=entry))
+        self._table_after = self._clock() + (self._clock() - began) / _TABLE_SHARE
 
     def _is_sound(self, entry: SegmentEntry | TableEntry) -> bool:
         """Whether all blocks are as they were written; if not, the part is dropped.

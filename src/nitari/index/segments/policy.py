@@ -50,6 +50,15 @@ class Policy:
         """How few rows of width ``dim`` become a segment once nothing changes any more."""
         return max(1, self.rows_to_seal(dim) // 8)
 
+    def changes_to_wait(self, dim: int, new: int) -> int:
+        """How many changes may pass, with ``new`` rows in no segment, before it is looked again whether to seal.
+
+        Dead rows are counted then, too: at a fourth of a segment's size it is time in any case. A change brings about
+        one row, so that what is sealed is hardly more than is due.
+        """
+        threshold = self.rows_to_seal(dim)
+        return min(max(threshold - new, threshold // 32, 1), max(1, threshold // 4))
+
 
 @dataclass(frozen=True, slots=True)
 class Held:

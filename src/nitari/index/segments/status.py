@@ -79,7 +79,7 @@ def status_of(store: IndexStore, truth: Truth) -> IndexStatus:
         number=manifest.number if manifest else 0,
         behind=survey.seq - manifest.seq if manifest else survey.seq,
         table_behind=survey.seq - table.seq if table else None,
-        rows=survey.keys.size,
+        rows=survey.rows,
         live=survey.new.size,
         bytes=usage(store.folder).bytes,
         segments=(*usable, *unusable),

@@ -170,6 +170,70 @@ def test_turns_do_what_is_due(store: IndexStore, make: Makes) -> None:
     _assert_holds(store, truth)
 
 
+def test_all_keys_are_looked_at_once(make: Makes, store: IndexStore) -> None:
+    """Then what changed is enough, through seals and merges; now and then, and where that is not known, all again."""
+    truth, clock = Truth(range(300)), Clock()
+    maintainer = make(truth, clock, survey_every_s=1000.0)
+    maintainer.turn()
+    looked = truth.looked
+    for start in range(1000, 5000, 300):
+        truth.put(*range(start, start + 300))
+        truth.delete(*sorted(truth.rows)[::7])
+        clock.now += 1
+        maintainer.turn()
+        _assert_holds(store, truth, missing=POLICY.rows_to_seal(DIM))
+    assert truth.looked == looked
+    for number, look_again in enumerate((truth.forget, lambda: setattr(clock, "now", clock.now + 1000))):
+        looked = truth.looked
+        truth.put(*range(10_000 + 1000 * number, 10_300 + 1000 * number))
+        look_again()
+        clock.now += 1
+        assert maintainer.turn()
+        assert truth.looked == looked + 1
+    _assert_holds(store, truth, missing=POLICY.rows_to_seal(DIM))
+
+
+def test_whoever_takes_over_looks_at_all_keys(make: Makes, store: IndexStore) -> None:
+    """What another process did meanwhile is not known; neither is what oneself knew before."""
+    truth, clock = Truth(range(300)), Clock()
+    first, second = make(truth, clock), make(truth, clock)
+    for maintainer in (first, second, first):
+        looked = truth.looked
+        start = 1000 + truth.seq()
+        truth.put(*range(start, start + 300))
+        maintainer.run_once()
+        assert truth.looked > looked
+        _assert_holds(store, truth, missing=POLICY.rows_to_seal(DIM))
+        maintainer.close()
+
+
+def test_the_table_is_not_saved_without_end(make: Makes, store: IndexStore) -> None:
+    """While the catalog changes, saving its table takes a tenth of the time at most; then it is saved once more."""
+
+    class Slow(Truth):
+        def save(self, last: tuple[Path, int] | None, folder: Path) -> int:
+            clock.now += 3
+            return super().save(last, folder)
+
+    truth, clock = Slow(range(300)), Clock()
+    maintainer = make(truth, clock)
+    maintainer.run_once()
+    saved = []
+    for second in range(40):
+        truth.put(*range(1000 + 200 * second, 1150 + 200 * second))
+        clock.now += 1
+        if "the table of items was saved" in maintainer.run_once():
+            saved.append(clock.now)
+    assert len(saved) == 1
+    maintainer.turn()
+    clock.now += 60
+    assert maintainer.turn()
+    manifest = store.manifest()
+    assert manifest is not None
+    assert manifest.table is not None
+    assert manifest.table.seq == truth.seq()
+
+
 def test_one_maintains_at_a_time(store: IndexStore, make: Makes) -> None:
     """A second maintainer waits until the first lets go."""
     truth, clock = Truth(range(300)), Clock()

@@ -32,6 +32,13 @@ def test_seals_when_there_is_enough_or_time() -> None:
     assert next_step(POLICY, dim=8, new=125, segments=[], quiet_s=60) is not None
 
 
+def test_looks_again_when_a_seal_may_be_due() -> None:
+    """After a fourth of a segment's rows at most, sooner where fewer are missing, but never all the time."""
+    policy = Policy(seal_rows=1024)
+    assert [policy.changes_to_wait(128, new) for new in (0, 700, 900, 1020, 1024, 5000)] == [256, 256, 124, 32, 32, 32]
+    assert Policy(seal_rows=1).changes_to_wait(128, 0) == 1
+
+
 def test_drops_what_is_mostly_dead() -> None:
     """More than a fourth dead: written again."""
     assert next_step(POLICY, dim=8, new=0, segments=_held(1000, dead=250), quiet_s=0) is None
