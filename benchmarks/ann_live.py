@@ -5,6 +5,10 @@
 Three processes, as in production: one searches (and follows the catalog, as a server does), one writes, one maintains
 the index (``nitari index maintain``). The catalog is filled with vectors as they are, without photos and networks; it
 is kept under DIR; each run works on a copy, and builds its index first. ``ann.py --live`` runs this.
+
+It begins as a shop that has been running for some minutes: beside the segment of the million there are three small ones
+(a fourth makes them one), and half of what makes that fourth is in no segment yet. Otherwise, with segments of as many
+rows as Nitari makes by default, a minute would hardly see a seal, and no merge.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -46,7 +50,7 @@ from nitari.search.gallery import Gallery
 from nitari.search.query import Query
 from nitari.search.searcher import Searcher
 from nitari.server.listen import SWITCH_S
-from nitari.settings import CONFIG_NAME, Settings, load_settings
+from nitari.settings import CONFIG_NAME, IndexSettings, Settings, load_settings
 from nitari.types import WHOLE, Item
 from nitari.wiring import open_catalog
 
@@ -54,8 +58,9 @@ DIM = 128
 COLLECTION = CollectionSpec("benchmark", DIM, "benchmark")
 UPSERTS, DELETES, STEPS = 500, 50, 10
 """A second; and in so many commits."""
-SEAL_ROWS = 2048
-"""So small that some segments are sealed, and four of them merged, within a minute, on a busy machine, too."""
+SEAL_ROWS = IndexSettings().seal_rows
+SMALL_SEGMENTS = 3
+"""That were sealed before it begins; as many rows as half of one are in none."""
 QUERIES_PER_S = 150
 QUIET_S = 20.0
 LAG_S = 0.3
@@ -130,13 +135,25 @@ def filled(work: Path, rows: int) -> Path:
         prepare(catalog)
         for number, start in enumerate(range(0, rows, ann_data.BLOCK)):
             block = draw(number, min(ann_data.BLOCK, rows - start))
-            for first in range(0, len(block), FILL_AT_ONCE):
-                some = block[first : first + FILL_AT_ONCE]
-                edits = [put(f"p{start + first + at}", vector, "1") for at, vector in enumerate(some)]
-                catalog.apply(edits, collection=COLLECTION.name)
+            fill(catalog, block, [f"p{start + at}" for at in range(len(block))])
             print(f"filled {start + len(block)} of {rows}", file=sys.stderr, flush=True)
     making.replace(home)
     return home
+
+
+def fill(catalog: SqlCatalog, vectors: Array, item_ids: Sequence[str]) -> None:
+    """Put products of these ids."""
+    for start in range(0, len(vectors), FILL_AT_ONCE):
+        some = slice(start, start + FILL_AT_ONCE)
+        edits = [put(item_id, vector, "1") for item_id, vector in zip(item_ids[some], vectors[some], strict=True)]
+        catalog.apply(edits, collection=COLLECTION.name)
+
+
+def newcomers(seal_rows: int) -> Array:
+    """Products that came after the index was built, ``e0`` on: the rows of some small segments, and half of one."""
+    count = SMALL_SEGMENTS * seal_rows + seal_rows // 2
+    blocks = [ann_data.manifold()(3 * 10**6 + at, ann_data.BLOCK) for at in range(-(-count // ann_data.BLOCK))]
+    return np.concatenate(blocks)[:count]
 
 
 def prepare(catalog: SqlCatalog) -> None:
@@ -280,11 +297,15 @@ def measure(work: Path, rows: int, seconds: float, seal_rows: int) -> dict[str, 
     home = work / "live" / "home"
     shutil.rmtree(home, ignore_errors=True)
     shutil.copytree(filled(work, rows), home)
-    settings, plan = settings_of(home, seal_rows), Plan(rows, seconds)
+    settings, plan, earlier = settings_of(home, seal_rows), Plan(rows, seconds), newcomers(seal_rows)
     with open_catalog(settings) as catalog:
         began = time.perf_counter(), time.process_time()
         maintain_once(settings, catalog, settle=True)
         sealed_s, sealed_cpu_s = time.perf_counter() - began[0], time.process_time() - began[1]
+        for start in range(0, len(earlier), seal_rows):
+            some = earlier[start : start + seal_rows]
+            fill(catalog, some, [f"e{start + at}" for at in range(len(some))])
+            maintain_once(settings, catalog)
     queries = ann_data.manifold()(10**6, ann_data.QUERIES)
     reader = Reader(settings, queries)
     quiet, edited = Log(), Log()
@@ -312,7 +333,7 @@ def measure(work: Path, rows: int, seconds: float, seal_rows: int) -> dict[str, 
                 done.set()
                 threads[1].join()
         status = index_status(settings, catalog)[0]
-    truth = _Truth(plan, rows, queries, edited)
+    truth = _Truth(plan, rows, earlier, queries, edited)
     start = edited.asked[0].at
     visible = np.asarray(edited.visible)
     found = visible[np.isfinite(visible)]
@@ -370,26 +391,28 @@ class _Truth:
 
     Args:
         plan: What was written.
-        rows: Products at the start.
+        rows: Products that the index was built of.
+        earlier: Those that came before it began.
         queries: That were asked.
         log: When what was acknowledged.
     """
 
-    def __init__(self, plan: Plan, rows: int, queries: Array, log: Log) -> None:
+    def __init__(self, plan: Plan, rows: int, earlier: Array, queries: Array, log: Log) -> None:
         draw = ann_data.manifold()
         blocks = [
             draw(at, min(ann_data.BLOCK, rows - start)) for at, start in enumerate(range(0, rows, ann_data.BLOCK))
         ]
         written = len(log.acknowledged) * plan.puts
-        everything = np.concatenate([*blocks, plan.vectors[:written]])
+        everything = np.concatenate([*blocks, earlier, plan.vectors[:written]])
         self._nearest = ann_data.exact(everything, queries, ann_data.TRUTH_DEPTH, {"all": None})["all"][0]
-        self._names = [f"p{row}" for row in range(rows)] + [plan.put_id(number) for number in range(written)]
+        self._names = [f"p{row}" for row in range(rows)] + [f"e{number}" for number in range(len(earlier))]
+        self._names += [plan.put_id(number) for number in range(written)]
         self._from = np.full(len(everything), -np.inf)
         self._until = np.full(len(everything), np.inf)
         self.gone: dict[str, float] = {}
         for step, at in log.acknowledged.items():
             for number in plan.numbers(step):
-                self._from[rows + number] = at
+                self._from[rows + len(earlier) + number] = at
                 if (name := plan.put_id(number))[0] == "p":
                     self._until[int(name[1:])] = at
             for name in plan.deleted(step):
