@@ -29,7 +29,7 @@ class Judgment:
         iou: Mean intersection over union of the largest region with the teacher's; nothing found counts 0.
         alike: Share of photos with at least .8.
         missed: Share of photos with less than .5.
-        labeled: Share of the photos with a region whose largest one has the photo's label.
+        labeled: Share of the photos with a region whose largest labeled one has the photo's label.
         found: Regions a photo, on average.
         pictures: How many made-up pictures.
         precisions: Average precision by label, for labels that occur.
@@ -73,16 +73,20 @@ class _Claim:
 
 
 def against_teacher(
-    finder: RegionFinder, photos: Sequence[Taught], judgment: Judgment, on_done: Callable[[int], None]
+    finder: RegionFinder,
+    photos: Sequence[Taught],
+    labels: Sequence[str],
+    judgment: Judgment,
+    on_done: Callable[[int], None],
 ) -> None:
-    """Fill in what photos tell."""
+    """Fill in what photos tell. A region of none of ``labels``, as figures of many garments are, has a box only."""
     shared, right, counts = [], [], []
     for number, photo in enumerate(photos, start=1):
         found = finder.find(_photo(photo.pixels))
         counts.append(len(found))
         shared.append(float(iou(_row(found[0].box), _row(photo.box)[np.newaxis])[0]) if found else 0.0)
-        if found:
-            right.append(found[0].label == photo.label)
+        if named := [region.label for region in found if region.label in labels]:
+            right.append(named[0] == photo.label)
         on_done(number)
     judgment.photos = len(photos)
     judgment.iou = _mean(shared)
@@ -171,9 +175,13 @@ def _judge(
     claims: dict[int, list[_Claim]],
     blind: list[_Claim],
 ) -> None:
-    """Match what is found on one picture with what is there, the surest first; each is found once."""
+    """Match what is found on one picture with what is there, the surest first; each is found once.
+
+    Figures that hold several garments are regions with a label of their own: no claim that a garment is there.
+    """
     taken, seen = set[int](), set[int]()
-    for region in sorted(finder.find(_photo(picture.pixels)), key=lambda region: -region.score):
+    claimed = [region for region in finder.find(_photo(picture.pixels)) if region.label in labels]
+    for region in sorted(claimed, key=lambda region: -region.score):
         number = labels.index(region.label)
         shared = iou(_row(region.box), truth[:, :4])
         alike = [int(at) for at in np.argsort(-shared) if shared[at] >= MATCH]

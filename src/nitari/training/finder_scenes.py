@@ -55,17 +55,19 @@ class Cutout:
 class Pool:
     """Photos to draw from: those of rare labels oftener than their number would have it.
 
-    A label's share is as the root of its count: half the pictures are not tops then, and a dozen bags not every tenth.
+    A label's share is as its count to the power of 1 - ``leveling``. With the root, half the pictures are not tops, and
+    a dozen bags not every tenth.
 
     Args:
         shots: In any order; may be empty, and is then not drawn from.
+        leveling: 0 draws photos as often as they are there, 1 labels equally often.
     """
 
-    def __init__(self, shots: Sequence[Shot]) -> None:
+    def __init__(self, shots: Sequence[Shot], *, leveling: float = 0.5) -> None:
         self._shots = tuple(shots)
         labels = np.array([int(shot.regions[0, 4]) for shot in self._shots], dtype=np.intp)
         _, which, counts = np.unique(labels, return_inverse=True, return_counts=True)
-        weights = 1 / np.sqrt(counts[which]) if labels.size else np.zeros(0)
+        weights = counts[which] ** -leveling if labels.size else np.zeros(0)
         self._until = np.cumsum(weights / weights.sum() if labels.size else weights)
 
     def __len__(self) -> int:
@@ -95,13 +97,16 @@ class Pools:
     ground: Pool
 
     @classmethod
-    def of(cls, shots: Sequence[Shot]) -> Pools:
-        """Photos, sorted by what they are good for."""
+    def of(cls, shots: Sequence[Shot], *, leveling: float = 0.5) -> Pools:
+        """Photos, sorted by what they are good for; ``leveling`` as in ``Pool``."""
         good = [shot for shot in shots if usable(shot)]
-        by_worn = {worn: Pool([shot for shot in good if shot.worn == worn]) for worn in ("", "upper", "lower")}
+        by_worn = {
+            worn: Pool([shot for shot in good if shot.worn == worn], leveling=leveling)
+            for worn in ("", "upper", "lower")
+        }
         # A studio's white makes a ground only now and then; plain grounds are drawn anyway.
         ground = Pool([shot for shot in shots if not shot.worn])
-        return cls(Pool(shots), by_worn[""], by_worn["upper"], by_worn["lower"], ground)
+        return cls(Pool(shots, leveling=leveling), by_worn[""], by_worn["upper"], by_worn["lower"], ground)
 
 
 def usable(shot: Shot) -> bool:

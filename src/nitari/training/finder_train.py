@@ -40,7 +40,8 @@ SAVE_EVERY = 100
 THRESHOLD = 0.3
 INPUT = InputSpec(size=(192, 192), range=255, mean=(127.0,) * 3, std=(128.0,) * 3, filter="bilinear")
 """As the trunk was trained: TensorFlow's preprocessing of the Lite networks."""
-_CHECKED = 12
+_LEVELING = 0.7
+"""Labels that are rare are learned from oftener than they are judged on: every label's precision counts the same."""
 _SETTLED_ON = 32
 # Of the seeds of made-up pictures: those that are judged on, those that the first step is settled on.
 _JUDGED, _SETTLING = 99, 10**6
@@ -57,7 +58,7 @@ class Training:
         held_out: The fold (of ``FOLDS``) that is not learned from, by which the result is judged.
     """
 
-    steps: int = 1350
+    steps: int = 2600
     batch: int = 24
     seed: int = 1
     held_out: int = 0
@@ -116,7 +117,7 @@ def train(
             raise
         raise MissingExtraError("training the region finder", "train") from exc
     shots = [shot for number in numbers(photos, labels, training, learn=True) if (shot := photos.shot(number, labels))]
-    pools = Pools.of(shots)
+    pools = Pools.of(shots, leveling=_LEVELING)
     if not len(pools.flat):
         raise UsageError(
             "no photo shows something whole that nobody wears, before a ground",
@@ -193,7 +194,7 @@ def judged(
         if box and not shot.worn:  # on figures the teacher marks the person
             image, _ = split(photos.pixels[number])
             alone.append(Taught(image, Box(*box), labels.names[int(shot.regions[0, 4])]))
-    against_teacher(finder, alone, judgment, lambda done: on_done("photos", done, len(alone)))
+    against_teacher(finder, alone, labels.names, judgment, lambda done: on_done("photos", done, len(alone)))
     pools = Pools.of(list(shots.values()))
     if len(pools.flat):
         against_truth(
@@ -288,7 +289,8 @@ format = "onnx"
 def _digest(photos: Gathered, labels: Labels, training: Training) -> str:
     """Of all that decides what is learned: another training never goes on from a checkpoint of this one."""
     lines: Iterable[str] = (f"{kept.link} {kept.owner} {kept.product_type} {kept.box}" for kept in photos.kept)
-    text = "\n".join((str(training), str(labels.names), str(sorted(labels.rules.items(), key=str)), *lines))
+    network = str(layers(len(labels.names)))
+    text = "\n".join((str(training), str(labels.names), str(sorted(labels.rules.items(), key=str)), network, *lines))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

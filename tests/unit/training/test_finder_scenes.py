@@ -31,11 +31,13 @@ def test_pools(pools: Pools) -> None:
 
 
 def test_rare_labels_are_drawn_oftener() -> None:
-    """A label with a sixteenth of the photos is drawn a fourth as often as the other."""
-    pool = Pool([flat_shot(0)] * 16 + [flat_shot(1)])
-    rng = np.random.default_rng(1)
-    drawn = [int(pool.draw(rng).regions[0, 4]) for _ in range(2000)]
-    assert np.mean(drawn) == pytest.approx(0.2, abs=0.03)
+    """A label with a sixteenth of the photos is drawn a fourth as often as the other, or as often as is asked for."""
+    shots = [flat_shot(0)] * 16 + [flat_shot(1)]
+    for leveling, share in ((0.5, 1 / 5), (0.0, 1 / 17), (1.0, 1 / 2)):
+        pool, rng = Pools.of(shots, leveling=leveling).flat, np.random.default_rng(1)
+        drawn = [int(pool.draw(rng).regions[0, 4]) for _ in range(2000)]
+        assert np.mean(drawn) == pytest.approx(share, abs=0.03)
+    assert Pool(shots).draw(np.random.default_rng(1)) is Pool(shots, leveling=0.5).draw(np.random.default_rng(1))
 
 
 def test_same_seed_same_picture(pools: Pools) -> None:
