@@ -37,19 +37,20 @@ def per_second(count: int, seconds: float) -> float:
 
 
 @contextmanager
-def counting(doing: str, unit: str, *, quiet: bool) -> Iterator[Callable[[Tally], None]]:
+def counting(doing: str, unit: str, *, quiet: bool, every: int = _LINE_EVERY) -> Iterator[Callable[[Tally], None]]:
     """A bar on a terminal, lines elsewhere, nothing where ``quiet``.
 
     Args:
         doing: What is being done.
         unit: What is counted, in the plural.
         quiet: Whether to show nothing.
+        every: Where it is not a terminal, how many more are done from one line to the next.
     """
     if quiet:
         yield lambda _tally: None
         return
     if not is_terminal():
-        yield _Lines(unit)
+        yield _Lines(unit, every)
         return
     columns = (
         TextColumn(doing),
@@ -73,14 +74,14 @@ def counting(doing: str, unit: str, *, quiet: bool) -> Iterator[Callable[[Tally]
 class _Lines:
     """A line for a log whenever many more are done."""
 
-    def __init__(self, unit: str) -> None:
+    def __init__(self, unit: str, every: int) -> None:
         self._unit = unit
-        self._next = _LINE_EVERY
+        self._every = self._next = every
 
     def __call__(self, tally: Tally) -> None:
         if tally.done < self._next:
             return
-        self._next = tally.done // _LINE_EVERY * _LINE_EVERY + _LINE_EVERY
+        self._next = tally.done // self._every * self._every + self._every
         of = f" of about {tally.total}" if tally.total else ""
         rate = per_second(tally.done, tally.seconds)
         err.print(f"{tally.done}{of} {self._unit}, {rate:.0f}/s, {tally.note}")

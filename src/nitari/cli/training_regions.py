@@ -40,7 +40,7 @@ _PROVENANCE = {
               help="Folder of the result, and of what is needed to go on after an interruption.")  # fmt: skip
 @click.option("--labels", "labels_file", type=click.Path(path_type=Path, exists=True, dir_okay=False),
               help="Which product types are which labels (default: nitari/training/garments.toml).")  # fmt: skip
-@click.option("--steps", type=click.IntRange(1), default=1350, show_default=True, help="Batches to learn from.")
+@click.option("--steps", type=click.IntRange(1), default=2600, show_default=True, help="Batches to learn from.")
 @click.option("--batch", type=click.IntRange(1), default=24, show_default=True, help="Pictures in a batch.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of all that is drawn.")
 @click.option("--fold", type=click.IntRange(0, 4), default=0, show_default=True,
@@ -75,7 +75,7 @@ def regions_command(
     nitari train regions studio.csv private.csv --out finder --judge nitari-regions
     """
     from nitari.training.finder_labels import BUILT_IN, read_labels
-    from nitari.training.finder_train import Training, train, write_judgment
+    from nitari.training.finder_train import SAVE_EVERY, Training, train, write_judgment
 
     settings = context.settings()
     labels = read_labels(labels_file or BUILT_IN)
@@ -83,7 +83,7 @@ def regions_command(
     photos = _gather(settings, feeds, labels, out / _PHOTOS, quiet=as_json)
     card = judge_card
     if card is None:
-        with counting("training", "steps", quiet=as_json) as show:
+        with counting("training", "steps", quiet=as_json, every=SAVE_EVERY) as show:
             started = perf_counter()
 
             def on_step(told: Told) -> None:

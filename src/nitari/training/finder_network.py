@@ -1,10 +1,11 @@
 """The region finder's network as data: a list of layers that PyTorch trains and ONNX writes down, so that both agree.
 
-A trunk of EfficientNet-Lite0's blocks but for the last; a neck that brings what the deep layers know to a finer grid
-(feature pyramid, arXiv 1612.03144), with the photo's mean added; a tower of separable
-convolutions that answers for each cell of that grid, without anchors (FCOS, arXiv 1904.01355); and a branch that tells
-product from ground, four times as fine. All that is answered for one cell lies in one column of one output, so that
-the network has a single output like every other (``layout``).
+A trunk of EfficientNet-Lite0's blocks; a neck that brings what the deep layers know to a finer grid
+(feature pyramid, arXiv 1612.03144), with the photo's mean added; a tower of separable convolutions that answers for
+each cell of that grid, without anchors (FCOS, arXiv 1904.01355), where a region is; a branch of its own that answers
+what it is, from the trunk's last map down, since what tells a jacket from a shirt is not what finds a rim; and one that
+tells product from ground, four times as fine. All that is answered for one cell lies in one column of one output, so
+that the network has a single output like every other (``layout``).
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from nitari.models.architectures import ARCHITECTURES, Conv
 Op: TypeAlias = Literal["conv", "add", "double", "mean", "fold", "join"]
 
 TRUNK = "efficientnet-lite0"
-# Blocks of the trunk after which its map is taken: at a quarter, an eighth, a sixteenth, a thirty-second of the side.
-_TAPS = (3, 5, 11, 15)
+# Blocks of the trunk after which its map is taken: at a quarter, an eighth, a sixteenth, a thirty-second of the side,
+# and the last, at a thirty-second too.
+_TAPS = (3, 5, 11, 15, 16)
 OUTPUT = "grid"
 """Name of the last layer."""
 STRIDE = 8
@@ -28,6 +30,7 @@ MASK_CELLS = 4
 """Cells of the mask in a cell of the output, across and down."""
 _NECK = 64
 _TOWER = 96
+_KIND = 128
 _RIM = 32
 
 
@@ -96,7 +99,8 @@ def layout(labels: int) -> dict[str, slice]:
 def layers(labels: int) -> tuple[Layer, ...]:
     """The network for so many labels: from ``images`` (``[n, 3, h, w]``, sides multiples of 32) to ``OUTPUT``."""
     trunk, taps = _trunk()
-    return (*trunk, *_neck(taps), *_tower(5 + labels), *_rim(taps[0]), Layer(OUTPUT, "join", ("answers", "mask")))
+    parts = (*_neck(taps), *_tower(), *_kinds(taps, labels), *_rim(taps[0]))
+    return (*trunk, *parts, Layer(OUTPUT, "join", ("answers", "kinds", "mask")))
 
 
 def _trunk() -> tuple[tuple[Layer, ...], tuple[tuple[str, int], ...]]:
@@ -132,7 +136,7 @@ def _trunk() -> tuple[tuple[Layer, ...], tuple[tuple[str, int], ...]]:
 
 def _neck(taps: tuple[tuple[str, int], ...]) -> Iterator[Layer]:
     """From the trunk's maps to ``neck``, at ``STRIDE``."""
-    _, (middle, middle_channels), (coarse, coarse_channels), (deep, deep_channels) = taps
+    _, (middle, middle_channels), (coarse, coarse_channels), (deep, deep_channels), _ = taps
     yield Layer("deep", "conv", (deep,), (deep_channels, _NECK), relu6=True)
     yield Layer("photo.mean", "mean", ("deep",))
     yield Layer("photo", "conv", ("photo.mean",), (_NECK, _NECK))
@@ -147,11 +151,26 @@ def _neck(taps: tuple[tuple[str, int], ...]) -> Iterator[Layer]:
     yield from _separable("neck", "meet", (_NECK, _NECK), kernel=3)
 
 
-def _tower(answers: int) -> Iterator[Layer]:
-    """What is answered for each cell."""
+def _tower() -> Iterator[Layer]:
+    """Where regions are: a middle, and four sides."""
     yield from _separable("tower0", "neck", (_NECK, _TOWER), kernel=5)
     yield from _separable("tower1", "tower0", (_TOWER, _TOWER), kernel=5)
-    yield Layer("answers", "conv", ("tower1",), (_TOWER, answers))
+    yield Layer("answers", "conv", ("tower1",), (_TOWER, 5))
+
+
+def _kinds(taps: tuple[tuple[str, int], ...], labels: int) -> Iterator[Layer]:
+    """What regions are: from the trunk's last map, which knows ImageNet's kinds, to ``STRIDE`` by way of the others."""
+    _, _, (coarse, coarse_channels), _, (last, last_channels) = taps
+    yield Layer("kind.last", "conv", (last,), (last_channels, _KIND), relu6=True)
+    yield Layer("kind.last.double", "double", ("kind.last",))
+    yield Layer("kind.coarse", "conv", (coarse,), (coarse_channels, _KIND))
+    yield Layer("kind.context.meet", "add", ("kind.last.double", "kind.coarse"))
+    yield from _separable("kind.context", "kind.context.meet", (_KIND, _KIND), kernel=5)
+    yield Layer("kind.context.double", "double", ("kind.context",))
+    yield Layer("kind.neck", "conv", ("neck",), (_NECK, _KIND))
+    yield Layer("kind.meet", "add", ("kind.context.double", "kind.neck"))
+    yield from _separable("kind", "kind.meet", (_KIND, _KIND), kernel=3)
+    yield Layer("kinds", "conv", ("kind",), (_KIND, labels))
 
 
 def _rim(fine: tuple[str, int]) -> Iterator[Layer]:

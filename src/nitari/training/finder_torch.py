@@ -26,13 +26,14 @@ from nitari.types import FloatArray
 # Blocks of the trunk that keep their published weights: edges and textures are the same everywhere, and it is on
 # their large maps that backpropagation spends most of its time.
 _FROZEN = 4
-_TRUNK_RATE = 0.35
+_TRUNK_RATE = 0.25
 # What is answered to begin with is this times noise.
 _TIMID = 0.2
 _AVERAGE = 0.998
 _CLIP = 5.0
+_DECAY = 0.01
 # Weights of the losses.
-_BOX, _LABEL, _MASK = 2.0, 1.5, 2.5
+_BOX, _LABEL, _MASK = 2.0, 2.0, 2.5
 _SMOOTHING = 0.03
 _MOST_LOG = 4.0
 _REMEMBERED = 50
@@ -50,7 +51,7 @@ class Plan:
         side: Of a picture, pixels.
     """
 
-    steps: int = 1500
+    steps: int = 2600
     batch: int = 24
     rate: float = 2e-3
     warmup: int = 60
@@ -98,7 +99,7 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is not there where type
                 spread = before.std((0, 2, 3)).clamp_min(1e-3)
                 weight.div_(spread[:, None, None, None])
                 bias.copy_(-before.mean((0, 2, 3)) / spread)
-                if layer.name in ("answers", "mask.quarters"):
+                if layer.name in ("answers", "kinds", "mask.quarters"):
                     weight.mul_(_TIMID)
                     bias.mul_(_TIMID)
                 if layer.name == "answers":
@@ -177,7 +178,7 @@ class Trainer:
             else:
                 (trunk if key.startswith("block") else fresh).append(parameter)
         groups = [{"params": fresh, "share": 1.0}, {"params": trunk, "share": _TRUNK_RATE}]
-        self._optimizer = torch.optim.AdamW(groups, lr=plan.rate, weight_decay=1e-4)
+        self._optimizer = torch.optim.AdamW(groups, lr=plan.rate, weight_decay=_DECAY)
         self._average = {key: parameter.detach().clone() for key, parameter in by_name.items()}
         self._losses: list[tuple[float, ...]] = []
 

@@ -33,6 +33,15 @@ def test_a_line_for_every_thousand(printed: io.StringIO, monkeypatch: pytest.Mon
     ]
 
 
+def test_a_line_as_often_as_is_asked(printed: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes a second each is told of oftener."""
+    monkeypatch.setattr(progress, "is_terminal", lambda: False)
+    with counting("training", "steps", quiet=False, every=100) as show:
+        for done in range(1, 251):
+            show(Tally(done, 250, float(done), ""))
+    assert [line.split()[0] for line in printed.getvalue().splitlines()] == ["100", "200"]
+
+
 def test_a_bar_where_somebody_watches(printed: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
     """With what is done, of how many, how quickly, and what else there is to say."""
     monkeypatch.setattr(progress, "is_terminal", lambda: True)

@@ -34,7 +34,7 @@ def test_layers() -> None:
         assert layer.name not in there
         there.add(layer.name)
     assert network[-1].name == OUTPUT
-    assert sum(layer.source is not None for layer in network) == 45
+    assert sum(layer.source is not None for layer in network) == 48
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (96, 64)])
@@ -62,8 +62,8 @@ def test_half_the_bytes() -> None:
 def test_wrong_parameters() -> None:
     """A parameter of another shape is refused by its layer's name, a missing one too."""
     made = parameters(3)
-    made["answers.weight"] = made["answers.weight"][:, :5]
-    with pytest.raises(ValueError, match="layer answers"):
+    made["kinds.weight"] = made["kinds.weight"][:, :5]
+    with pytest.raises(ValueError, match="layer kinds"):
         export(made, labels=3, name="tiny")
     with pytest.raises(KeyError, match=r"answers.weight"):
         export({k: v for k, v in made.items() if k != "answers.weight"}, labels=3, name="tiny")
