@@ -241,8 +241,7 @@ class Maintainer:
     def _is_due(self, now: float) -> bool:
         """Whether to look at the keys: after enough changes, and once when changes cease."""
         seq = self._truth.seq()
-        if seq != self._seq:
-            self._seq, self._changed_at = seq, now
+        self._saw(seq)
         if self._surveyed is None or self._store.is_to_be_rebuilt:
             return True
         if now < self._survey_after:
@@ -277,7 +276,13 @@ class Maintainer:
             self._survey_all_at = self._clock() + self._survey_every_s
             self._drop(damaged)
         self._known = survey
+        self._saw(survey.seq)
         return survey
+
+    def _saw(self, seq: int) -> None:
+        """Note whether the catalog changed: also during a long step, after which it would seem to be quiet."""
+        if seq != self._seq:
+            self._seq, self._changed_at = seq, self._clock()
 
     def _drop(self, damaged: Sequence[Damage]) -> None:
         """Publish what is left without what is damaged, and set that aside."""

@@ -17,6 +17,7 @@ from nitari.errors import StateError
 from nitari.index.segments.maintain import Maintainer
 from nitari.index.segments.policy import Policy
 from nitari.index.segments.store import IndexStore
+from nitari.types import FloatArray, KeyArray
 from support.truths import DIM, ORIGIN, Truth
 
 POLICY = Policy(seal_rows=256, fanout=3, table_changes=100, age_s=60.0)
@@ -191,6 +192,24 @@ def test_all_keys_are_looked_at_once(make: Makes, store: IndexStore) -> None:
         assert maintainer.turn()
         assert truth.looked == looked + 1
     _assert_holds(store, truth, missing=POLICY.rows_to_seal(DIM))
+
+
+def test_a_long_step_makes_nothing_quiet(make: Makes, store: IndexStore) -> None:
+    """What changed while a segment was written is no reason to seal the little that came meanwhile."""
+    clock = Clock()
+
+    class Slow(Truth):
+        def vectors(self, *, collection: str, keys: KeyArray | None = None) -> Iterator[tuple[KeyArray, FloatArray]]:
+            clock.now += 1000
+            yield from super().vectors(collection=collection, keys=keys)
+            self.put(*range(5000, 5100))
+
+    truth = Slow(range(300))
+    maintainer = make(truth, clock)
+    assert maintainer.turn()
+    manifest = store.manifest()
+    assert manifest is not None
+    assert [entry.count for entry in manifest.segments] == [300]
 
 
 def test_whoever_takes_over_looks_at_all_keys(make: Makes, store: IndexStore) -> None:
