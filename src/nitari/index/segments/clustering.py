@@ -1,4 +1,4 @@
-"""k-means on one thread of BLAS: for inverted lists (thousands of centroids) and codebooks (16)."""
+"""k-means on one thread of BLAS: for inverted lists (thousands of centroids) and codebooks (16, of numbers mostly)."""
 
 from __future__ import annotations
 
@@ -55,3 +55,32 @@ def k_means(rows: FloatArray, count: int, *, rounds: int, seed: int) -> FloatArr
         empty = np.flatnonzero(sizes == 0)
         centroids[empty] = rows[random.permutation(len(rows))[: empty.size]]
     return centroids
+
+
+def k_means_of_numbers(numbers: FloatArray, count: int, *, rounds: int, seed: int) -> FloatArray:
+    """As ``k_means`` for rows of one number each, in a tenth of the time: on a line, clusters are spans.
+
+    Args:
+        numbers: float32 ``[n]``, ``n >= count``.
+        count: How many centroids.
+        rounds: How many times numbers are assigned anew.
+        seed: Of what is drawn.
+
+    Returns:
+        float32 ``[count]``, ascending.
+    """
+    random = np.random.default_rng(seed)
+    ordered = np.sort(numbers).astype(np.float64)
+    sums = np.concatenate([np.zeros(1), np.cumsum(ordered)])
+    centroids = np.sort(numbers[random.permutation(numbers.size)[:count]]).astype(np.float64)
+    for _ in range(rounds):
+        edges = np.searchsorted(ordered, (centroids[1:] + centroids[:-1]) / 2)
+        bounds = np.concatenate([[0], edges, [numbers.size]])
+        sizes = np.diff(bounds)
+        filled = sizes > 0
+        centroids[filled] = np.diff(sums[bounds])[filled] / sizes[filled]
+        missing = count - int(np.count_nonzero(filled))
+        if missing:
+            centroids[~filled] = numbers[random.permutation(numbers.size)[:missing]]
+            centroids.sort()
+    return centroids.astype(np.float32)

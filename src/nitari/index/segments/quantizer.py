@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nitari.index import kernels
-from nitari.index.segments.clustering import k_means
+from nitari.index.segments.clustering import k_means, k_means_of_numbers
 from nitari.types import FloatArray
 
 BLOCK = 32
@@ -90,8 +90,11 @@ def train_codebooks(residuals: FloatArray, shape: Shape, *, seed: int) -> FloatA
     """
     books = np.empty((shape.parts, shape.width, 16), np.float32)
     for part in range(shape.parts):
-        numbers = residuals[:, part * shape.width : (part + 1) * shape.width]
-        books[part] = k_means(np.ascontiguousarray(numbers), 16, rounds=_ROUNDS, seed=seed + part).T
+        numbers = np.ascontiguousarray(residuals[:, part * shape.width : (part + 1) * shape.width])
+        if shape.width == 1:
+            books[part] = k_means_of_numbers(numbers[:, 0], 16, rounds=_ROUNDS, seed=seed + part)
+        else:
+            books[part] = k_means(numbers, 16, rounds=_ROUNDS, seed=seed + part).T
     return books
 
 

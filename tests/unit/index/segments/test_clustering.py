@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nitari.index.segments.clustering import assign, k_means
+from nitari.index.segments.clustering import assign, k_means, k_means_of_numbers
 
 
 def test_assign_is_nearest() -> None:
@@ -32,3 +32,14 @@ def test_fewer_distinct_rows_than_centroids() -> None:
     """Equal rows leave clusters empty, which is no trouble."""
     rows = np.ones((64, 2), np.float32)
     assert (k_means(rows, 16, rounds=3, seed=0) == 1.0).all()
+
+
+def test_numbers_as_rows_of_one() -> None:
+    """On a line the quicker way finds what the general one does; equal numbers leave clusters empty, too."""
+    numbers = np.random.default_rng(3).normal(size=5000).astype(np.float32)
+    for rounds in (1, 12):
+        general = np.sort(k_means(numbers[:, np.newaxis], 16, rounds=rounds, seed=4)[:, 0])
+        assert np.allclose(k_means_of_numbers(numbers, 16, rounds=rounds, seed=4), general, atol=1e-4)
+    assert (k_means_of_numbers(np.ones(64, np.float32), 16, rounds=3, seed=0) == 1.0).all()
+    two = k_means_of_numbers(np.repeat(np.float32([1, 2]), 50), 16, rounds=8, seed=0)
+    assert set(two.tolist()) == {1.0, 2.0}
