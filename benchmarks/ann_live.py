@@ -466,6 +466,9 @@ class _NoSource:
 
 def main() -> None:
     """Measure, or be the writing process."""
+    if "OMP_NUM_THREADS" not in os.environ:  # one thread a query, as ``ann.py`` has it; libraries look when loaded
+        command = [sys.executable, *sys.argv]
+        sys.exit(subprocess.run(command, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"}).returncode)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--work", type=Path)
     parser.add_argument("--json", type=Path)
