@@ -49,6 +49,15 @@ def test_a_chain_does_not_collapse_into_one() -> None:
     assert twins(vectors, np.arange(3, dtype=np.int32)) == {0: (1,)}
 
 
+def test_more_than_are_compared_at_a_time() -> None:
+    """Wherever two of many stand, they are found."""
+    vectors = np.random.default_rng(0).standard_normal((300, 128)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors[299] = vectors[130] = vectors[1]
+    vectors[200] = vectors[199]
+    assert twins(vectors, np.arange(300, dtype=np.int32)) == {1: (130, 299), 199: (200,)}
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 5), max_size=25), st.data())
 def test_each_is_shown_or_stands_behind_one_that_is(names: list[int], data: st.DataObject) -> None:
