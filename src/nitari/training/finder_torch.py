@@ -25,7 +25,7 @@ from nitari.types import FloatArray
 
 # Blocks of the trunk that keep their published weights: edges and textures are the same everywhere, and it is on
 # their large maps that backpropagation spends most of its time.
-_FROZEN = 4
+_FROZEN = 6
 _TRUNK_RATE = 0.25
 # What is answered to begin with is this times noise.
 _TIMID = 0.2
@@ -51,7 +51,7 @@ class Plan:
         side: Of a picture, pixels.
     """
 
-    steps: int = 2600
+    steps: int = 1500
     batch: int = 24
     rate: float = 2e-3
     warmup: int = 60

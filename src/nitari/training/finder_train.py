@@ -58,7 +58,7 @@ class Training:
         held_out: The fold (of ``FOLDS``) that is not learned from, by which the result is judged.
     """
 
-    steps: int = 2600
+    steps: int = 1500
     batch: int = 24
     seed: int = 1
     held_out: int = 0
