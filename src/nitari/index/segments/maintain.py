@@ -170,9 +170,10 @@ class Maintainer:
             if self._store.is_to_be_rebuilt:
                 self._rebuild()
                 done.append("all was built again")
-            began = self._clock()
+            began, first = self._clock(), self._known is None
             survey = self._survey()
-            self._survey_after = self._clock() + (self._clock() - began) / _SURVEY_SHARE
+            # To look at all keys at first takes long, and says nothing about how long it takes to look again.
+            self._survey_after = self._clock() + (0.0 if first else (self._clock() - began) / _SURVEY_SHARE)
             while True:
                 quiet_s = np.inf if settle else self._clock() - self._changed_at
                 step = self._next(survey, quiet_s)

@@ -194,6 +194,32 @@ def test_all_keys_are_looked_at_once(make: Makes, store: IndexStore) -> None:
     _assert_holds(store, truth, missing=POLICY.rows_to_seal(DIM))
 
 
+def test_a_long_look_is_not_repeated_at_once(make: Makes, store: IndexStore) -> None:
+    """The first look may take long; where the catalog cannot tell what changed, one takes a twentieth of the time."""
+    clock = Clock()
+
+    class Slow(Truth):
+        def keys(self, *, collection: str) -> tuple[int, KeyArray]:
+            clock.now += 10
+            return super().keys(collection=collection)
+
+    truth = Slow(range(300))
+    maintainer = make(truth, clock)
+    assert maintainer.turn()
+    first = 1000
+    for forgotten in (False, True, True):
+        truth.put(*range(first, first + 300))
+        first += 1000
+        if forgotten:
+            truth.forget()
+        clock.now += 1
+        done = maintainer.turn()
+        assert done == (first < 4000)
+    clock.now += 200
+    assert maintainer.turn()
+    _assert_holds(store, truth)
+
+
 def test_a_long_step_makes_nothing_quiet(make: Makes, store: IndexStore) -> None:
     """What changed while a segment was written is no reason to seal the little that came meanwhile."""
     clock = Clock()
