@@ -49,7 +49,7 @@ from nitari.indexes import index_status, maintain_once, maintainer_command, open
 from nitari.search.gallery import Gallery
 from nitari.search.query import Query
 from nitari.search.searcher import Searcher
-from nitari.server.listen import SWITCH_S
+from nitari.server.listen import calm_interpreter
 from nitari.settings import CONFIG_NAME, IndexSettings, Settings, load_settings
 from nitari.types import WHOLE, Item
 from nitari.wiring import open_catalog
@@ -237,7 +237,7 @@ class Reader:
     def following(self) -> Iterator[None]:
         """As a server does: look at the change log at its interval."""
         self._stop.clear()
-        sys.setswitchinterval(SWITCH_S)
+        calm_interpreter()
 
         def follow() -> None:
             while not self._stop.wait(self._settings.server.refresh_s):

@@ -199,3 +199,13 @@ def test_what_is_no_http(port: int, nonsense: bytes) -> None:
     with connect(port) as connection:
         connection.sendall(nonsense)
         assert answer(connection).startswith(b"HTTP/1.1 400")
+
+
+def test_what_is_there_is_not_looked_through_again() -> None:
+    """Once a server is ready, garbage is looked for only among what came since. In a process of its own."""
+    code = (
+        "import gc, sys; from nitari.server.listen import SWITCH_S, calm_interpreter; calm_interpreter(); "
+        "assert sys.getswitchinterval() == SWITCH_S; assert gc.get_freeze_count() > 10_000; "
+        "assert len(gc.get_objects()) < 1_000; assert gc.isenabled()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
