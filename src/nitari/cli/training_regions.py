@@ -40,7 +40,7 @@ _PROVENANCE = {
               help="Folder of the result, and of what is needed to go on after an interruption.")  # fmt: skip
 @click.option("--labels", "labels_file", type=click.Path(path_type=Path, exists=True, dir_okay=False),
               help="Which product types are which labels (default: nitari/training/garments.toml).")  # fmt: skip
-@click.option("--steps", type=click.IntRange(1), default=2600, show_default=True, help="Batches to learn from.")
+@click.option("--steps", type=click.IntRange(1), default=1500, show_default=True, help="Batches to learn from.")
 @click.option("--batch", type=click.IntRange(1), default=24, show_default=True, help="Pictures in a batch.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of all that is drawn.")
 @click.option("--fold", type=click.IntRange(0, 4), default=0, show_default=True,
