@@ -169,8 +169,8 @@ def search_lists(
 
     Returns:
         Slots (int64) and true distances (float32), nearest first; how many rows were truly compared; how many rows the
-        lists hold that were looked into; how many of those were allowed; and how many of the 64 nearest that were found
-        are from the farther half of all ``probes`` lists.
+        lists hold that were looked into; how many of those were allowed, by the first ones of each list where they are
+        looked up; and how many of the 64 nearest that were found are from the farther half of all ``probes`` lists.
     """
     if seeds is not None and seeds.size > candidates:
         raise ValueError(f"{seeds.size} rows were found before, expected at most {candidates}")

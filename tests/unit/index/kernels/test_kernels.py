@@ -143,7 +143,7 @@ def lists_of(folder: Path, count: int, dim: int) -> Lists:
 
 
 def test_rows_are_looked_up_as_they_are_met(compiled: object, tmp_path: Path) -> None:
-    """A search that looks up what it meets finds what one with a bitmap does, and counts the same."""
+    """A search that looks up what it meets finds what one with a bitmap does; what is allowed it counts about."""
     lists, rng = lists_of(tmp_path, 1501, 30), np.random.default_rng(5)
     places = rng.integers(-1, 900, 1501).astype(np.int32)
     alive = np.packbits(rng.random(1501) < 0.8, bitorder="little")
@@ -158,11 +158,11 @@ def test_rows_are_looked_up_as_they_are_met(compiled: object, tmp_path: Path) ->
                     found = compiled.search_lists(lists, vector, 10, probes, 60, None, one)  # type: ignore[attr-defined]
                     same = compiled.search_lists(lists, vector, 10, probes, 60, bits)  # type: ignore[attr-defined]
                     assert found[0].tolist() == same[0].tolist()
-                    assert (
-                        found[2:]
-                        == same[2:]
-                        == (*portable.search_lists(lists, vector, 10, probes, 60, None, one)[2:5], found[5])
-                    )
+                    plainly = portable.search_lists(lists, vector, 10, probes, 60, None, one)
+                    assert same[2:5] == plainly[2:5]
+                    assert (found[2], found[3], found[5]) == (same[2], same[3], same[5])
+                    # Of most lists only some rows were asked about.
+                    assert abs(found[4] - same[4]) <= (0.3 * same[4] + 20) * (share > 0)
 
 
 def test_a_search_goes_on(compiled: object, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ static int lowest_bit(uint32_t bits)
 #define BLOCK 32
 #define LINE 64
 #define AHEAD 6 /* rows to ask memory for before they are needed */
+#define FEW 8   /* rows of a block that are asked about one by one; more of them are, together */
 
 /* ---- which instructions ---- */
 
@@ -417,22 +418,6 @@ static uint32_t word_of(const uint8_t *bits, int64_t first, int64_t count)
     return word;
 }
 
-/* Of the rows `begin` to `end`, those of a block that may be answered. */
-static uint32_t allowed_rows(const nitari_ops *ops, const filter *only, int64_t count, int64_t first, int64_t begin,
-                             int64_t end)
-{
-    uint32_t wanted = 0xffffffffu;
-    if (first < begin)
-        wanted &= 0xffffffffu << (begin - first);
-    if (first + BLOCK > end)
-        wanted &= 0xffffffffu >> (first + BLOCK - end);
-    if (only->bits)
-        wanted &= word_of(only->bits, first, count);
-    if (only->places && wanted)
-        wanted &= looked_up(ops, only->places, only->passing, first, first + BLOCK < count ? first + BLOCK : count);
-    return wanted;
-}
-
 static int bits_in(uint32_t word)
 {
     word -= word >> 1 & 0x55555555u;
@@ -440,11 +425,53 @@ static int bits_in(uint32_t word)
     return (int)((((word + (word >> 4)) & 0x0f0f0f0fu) * 0x01010101u) >> 24);
 }
 
-/* Adds to `seen` how many rows of the list are allowed. */
+/* Of the rows `begin` to `end`, those of a block. */
+static uint32_t rows_within(int64_t first, int64_t begin, int64_t end)
+{
+    uint32_t within = 0xffffffffu;
+    if (first < begin)
+        within &= 0xffffffffu << (begin - first);
+    if (first + BLOCK > end)
+        within &= 0xffffffffu >> (first + BLOCK - end);
+    return within;
+}
+
+/* Of the rows `begin` to `end`, those of a block that may be answered. */
+static uint32_t allowed_rows(const nitari_ops *ops, const filter *only, int64_t count, int64_t first, int64_t begin,
+                             int64_t end)
+{
+    uint32_t wanted = rows_within(first, begin, end);
+    if (only->bits)
+        wanted &= word_of(only->bits, first, count);
+    if (only->places && wanted)
+        wanted &= looked_up(ops, only->places, only->passing, first, first + BLOCK < count ? first + BLOCK : count);
+    return wanted;
+}
+
+/* Of some rows of a block, those that may be answered: one by one where they are few. */
+static uint32_t allowed_of(const nitari_ops *ops, const filter *only, int64_t count, int64_t first, uint32_t some)
+{
+    uint32_t wanted = some;
+    if (bits_in(some) > FEW)
+        return some & allowed_rows(ops, only, count, first, first, first + BLOCK);
+    for (uint32_t left = some; left; left &= left - 1) {
+        int row = lowest_bit(left);
+        int32_t place = only->places[first + row];
+        if (place < 0 || !(only->passing[place >> 3] >> (place & 7) & 1))
+            wanted &= ~((uint32_t)1 << row);
+    }
+    return only->bits && wanted ? wanted & word_of(only->bits, first, count) : wanted;
+}
+
+/* Adds to `seen` about how many rows of the list are allowed.
+
+   To ask of a row whether its item passes takes longer than to look at its codes. So once there is a bound, codes come
+   first, and only what reaches the bound is asked about; but for lists of whose first rows none passes: what is allowed
+   often lies together, and whole lists are passed over without a look at their codes. */
 static int scan_list(const nitari_ivf *ivf, const tables *t, const nitari_ops *ops, const scored *list,
                      const filter *only, gathering *g, int64_t *seen)
 {
-    int64_t begin = ivf->offsets[list->slot], end = ivf->offsets[list->slot + 1];
+    int64_t begin = ivf->offsets[list->slot], end = ivf->offsets[list->slot + 1], asked = 0, passed = 0;
     float bias = list->score;
     int32_t least = least_sum(t, bias, g->floor);
     int hopeless = least > t->most, every = !only->bits && !only->places;
@@ -455,14 +482,22 @@ static int scan_list(const nitari_ivf *ivf, const tables *t, const nitari_ops *o
         return 1;
     for (int64_t block = begin / BLOCK; block <= (end - 1) / BLOCK; block++) {
         int64_t first = block * BLOCK;
-        uint32_t wanted = allowed_rows(ops, only, ivf->count, first, begin, end), reached;
-        if (!every)
-            *seen += bits_in(wanted);
+        uint32_t wanted = rows_within(first, begin, end), reached;
+        int later = only->places && passed && least > 0;
+        if (!every && !later) {
+            asked += bits_in(wanted);
+            wanted = allowed_rows(ops, only, ivf->count, first, begin, end);
+            passed += bits_in(wanted);
+        }
+        if (hopeless && only->places && asked)
+            break;
         if (!wanted || hopeless)
             continue;
         for (int64_t at = 0; at < ivf->parts * 16; at += LINE) /* blocks to come; beyond the end nothing is read */
             PREFETCH(ivf->codes + (block + 3) * ivf->parts * 16 + at);
         reached = ops->block(ivf->codes + block * ivf->parts * 16, t->table, ivf->parts, (uint16_t)least, sums) & wanted;
+        if (later && reached)
+            reached = allowed_of(ops, only, ivf->count, first, reached);
         for (; reached; reached &= reached - 1) {
             int row = lowest_bit(reached);
             int full = g->count + 1 == g->room;
@@ -478,6 +513,8 @@ static int scan_list(const nitari_ivf *ivf, const tables *t, const nitari_ops *o
             }
         }
     }
+    if (asked)
+        *seen += asked == end - begin ? passed : (passed * (end - begin) + asked / 2) / asked;
     return 1;
 }
 
@@ -510,6 +547,8 @@ static int64_t search(const nitari_ivf *ivf, const float *query, int64_t k, int6
         counts[1] += ivf->offsets[t->lists[i].slot + 1] - ivf->offsets[t->lists[i].slot];
         if (i + 1 < probes)
             ask_for(ivf->codes + ivf->offsets[t->lists[i + 1].slot] / BLOCK * ivf->parts * 16, 8 * LINE);
+        if (only->places && i + 2 < probes)
+            ask_for(only->places + ivf->offsets[t->lists[i + 2].slot], 2 * LINE);
         if (!scan_list(ivf, t, ops, &t->lists[i], only, &g, &counts[2]))
             goto done;
     }

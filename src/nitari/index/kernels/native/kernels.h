@@ -45,8 +45,8 @@ typedef struct {
    stands (-1 for nowhere), `passing` has a bit for each place, in whole words of 32. `bits`, or `places` with `passing`,
    may be NULL. The nearest `skipped` lists are not looked into; the slots `seeds`, at most `candidates`, stand for what was
    found in them.
-   counts[4]: rows truly compared; rows in the lists that were looked into; how many of those were allowed; how many of
-   the 64 nearest that were found are from the farther half of all `probes` lists. */
+   counts[4]: rows truly compared; rows in the lists that were looked into; how many of those were allowed (with `places`
+   about how many); how many of the 64 nearest that were found are from the farther half of all `probes` lists. */
 int64_t nitari_ivf_search(const nitari_ivf *ivf, const float *query, int64_t k, int64_t probes, int64_t candidates,
                           const uint8_t *bits, const int32_t *places, const uint8_t *passing, int64_t skipped,
                           const int64_t *seeds, int64_t seeded, int64_t *out_slots, float *out_distances,
