@@ -304,6 +304,7 @@ typedef struct {
     float *entries; /* [parts used, 16] */
     uint8_t *table; /* [parts, 16] */
     scored *lists;  /* [lists]: cosine of each centroid */
+    scored *spare;  /* [lists]: to sort them */
     float base, step;
     int32_t most;   /* largest sum of bytes */
 } tables;
@@ -352,6 +353,41 @@ static void fill_tables(const nitari_ivf *ivf, const float *query, tables *t)
     }
 }
 
+/* Ascending where scores descend. */
+static uint32_t rank_of(float score)
+{
+    union { float value; uint32_t bits; } number = {score + 0.0f}; /* there is one zero */
+    return number.bits >> 31 ? number.bits : ~(number.bits | 0x80000000u);
+}
+
+/* Best first; equal ones stay in the order in which they come. Byte by byte, as thousands of lists come at once. */
+static void sort_lists(scored *items, scored *spare, int64_t count)
+{
+    int32_t starts[4][256];
+    scored *from = items, *to = spare, *swap;
+    memset(starts, 0, sizeof starts);
+    for (int64_t i = 0; i < count; i++)
+        for (int byte = 0; byte < 4; byte++)
+            starts[byte][rank_of(items[i].score) >> (8 * byte) & 255]++;
+    for (int byte = 0; byte < 4; byte++) {
+        int32_t *at = starts[byte], sum = 0;
+        if (count && at[rank_of(items[0].score) >> (8 * byte) & 255] == count)
+            continue; /* all have the same */
+        for (int value = 0; value < 256; value++) {
+            int32_t here = at[value];
+            at[value] = sum;
+            sum += here;
+        }
+        for (int64_t i = 0; i < count; i++)
+            to[at[rank_of(from[i].score) >> (8 * byte) & 255]++] = from[i];
+        swap = from;
+        from = to;
+        to = swap;
+    }
+    if (from != items)
+        memcpy(items, from, (size_t)count * sizeof(scored));
+}
+
 /* The lists whose centroids are nearest, nearest first; returns how many (`probes`). A sample says about where the bound
    lies, so that few lists are sorted out rather than all: with 4,096 lists that was a quarter of a query's time. */
 static int64_t choose_lists(const nitari_ivf *ivf, tables *t, int64_t probes)
@@ -377,8 +413,7 @@ static int64_t choose_lists(const nitari_ivf *ivf, tables *t, int64_t probes)
                 t->lists[found++].slot = (int32_t)list;
             }
     }
-    select_best(t->lists, found, probes);
-    qsort(t->lists, (size_t)probes, sizeof(scored), by_score);
+    sort_lists(t->lists, t->spare, found);
     return probes;
 }
 
@@ -536,7 +571,8 @@ static int64_t search(const nitari_ivf *ivf, const float *query, int64_t k, int6
 {
     const nitari_ops *ops = ops_now();
     gathering g;
-    int64_t found = -1;
+    int64_t found = -1, before;
+    int any = 1;
     if (!gathering_open(&g, candidates > seeded ? candidates : seeded, 0))
         return -1;
     g.keep = candidates;
@@ -545,12 +581,16 @@ static int64_t search(const nitari_ivf *ivf, const float *query, int64_t k, int6
     counts[1] = counts[2] = 0;
     for (int64_t i = skipped; i < probes; i++) {
         counts[1] += ivf->offsets[t->lists[i].slot + 1] - ivf->offsets[t->lists[i].slot];
-        if (i + 1 < probes)
+        if (i + 1 < probes && (!only->places || any))
             ask_for(ivf->codes + ivf->offsets[t->lists[i + 1].slot] / BLOCK * ivf->parts * 16, 8 * LINE);
-        if (only->places && i + 2 < probes)
-            ask_for(only->places + ivf->offsets[t->lists[i + 2].slot], 2 * LINE);
+        if (only->places && i + 2 < probes) {
+            const int64_t *then = ivf->offsets + t->lists[i + 2].slot;
+            ask_for(only->places + then[0], (then[1] - then[0]) * (int64_t)sizeof(int32_t));
+        }
+        before = counts[2];
         if (!scan_list(ivf, t, ops, &t->lists[i], only, &g, &counts[2]))
             goto done;
+        any = counts[2] > before; /* lists that nothing is allowed of have neighbors of that kind */
     }
     if (!gathering_thin(&g))
         goto done;
@@ -574,14 +614,15 @@ int64_t nitari_ivf_search(const nitari_ivf *ivf, const float *query, int64_t k, 
     filter only = {bits, places, passing};
     tables t;
     int64_t found = -1;
-    float *memory = malloc(floats * sizeof(float) + (size_t)ivf->lists * sizeof(scored) + (size_t)ivf->parts * 16);
+    float *memory = malloc(floats * sizeof(float) + 2 * (size_t)ivf->lists * sizeof(scored) + (size_t)ivf->parts * 16);
     if (!memory)
         return -1;
     t.rotated = memory;
     t.biases = memory + ivf->reduced;
     t.entries = t.biases + biases;
     t.lists = (scored *)(memory + floats);
-    t.table = (uint8_t *)(t.lists + ivf->lists);
+    t.spare = t.lists + ivf->lists;
+    t.table = (uint8_t *)(t.spare + ivf->lists);
     found = search(ivf, query, k, probes, candidates, &only, skipped, seeds, seeded, out_slots, out_distances, counts,
                    &t);
     free(memory);
