@@ -108,7 +108,7 @@ def pick(codes: Bits, slots: Slots) -> Bits:
     both = codes[slots // _BLOCK, :, row % 16]
     own = np.zeros((blocks * _BLOCK, codes.shape[1]), np.uint8)
     own[: slots.size] = np.where((row < 16)[:, np.newaxis], both & 15, both >> 4)
-    halves = own.reshape(blocks, 2, 16, -1)
+    halves = own.reshape(blocks, 2, 16, codes.shape[1])
     return np.ascontiguousarray((halves[:, 0] | halves[:, 1] << 4).transpose(0, 2, 1))
 
 

@@ -36,8 +36,8 @@ COPIES_BYTES = 256 * 2**20
 INDEX_FROM = 6_000
 _INDEX_NS = 40_000.0  # a row, to build that index
 # To pick codes out from among others: a row, and a list of them.
-_PICK_NS = 150.0
-_PICKED_NS = 3e6
+_PICK_NS = 60.0
+_PICKED_NS = 1e6
 _PICKED_BYTES = 96
 _USUAL = 10
 _MUCH_LESS = 0.6

@@ -205,6 +205,18 @@ def test_lists_of_some_rows(compiled: object, tmp_path: Path) -> None:
     assert compiled.pick(lists.codes, np.empty(0, np.int64)).size == 0  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("parts", [4, 64, 100])
+def test_codes_are_picked_in_any_order(compiled: object, parts: int) -> None:
+    """Whichever rows, in whatever order and however often, and however many parts they have."""
+    rng = np.random.default_rng(parts)
+    codes = rng.integers(0, 256, (20, parts, 16)).astype(np.uint8)
+    some = [np.sort(rng.choice(640, count, replace=False)) for count in (0, 1, 31, 32, 33, 300, 640)]
+    for slots in (*some, rng.integers(0, 640, 333), np.repeat(7, 40)):
+        found = compiled.pick(codes, slots)  # type: ignore[attr-defined]  # there where it is compiled
+        assert found.shape == ((slots.size + 31) // 32, parts, 16)
+        assert found.tolist() == portable.pick(codes, slots).tolist()
+
+
 @settings(max_examples=60, deadline=None)
 @given(count=st.integers(0, 200), top=st.integers(1, 90), seed=st.integers(0, 99))
 def test_places_and_slots(count: int, top: int, seed: int) -> None:

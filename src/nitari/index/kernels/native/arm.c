@@ -110,6 +110,17 @@ static uint32_t block_neon(const uint8_t *codes, const uint8_t *table, int64_t p
            (uint32_t)vaddvq_u16(vandq_u16(vcgeq_u16(d, bound), weights)) << 24;
 }
 
+static void pick_neon(const uint8_t *codes, int64_t parts, const uint8_t *from, int low, int high, uint8_t *out)
+{
+    const uint8x16_t first = vld1q_u8(from), second = vld1q_u8(from + 16);
+    (void)high;
+    for (int64_t part = 0; part < parts; part++, codes += 16, out += 64) {
+        uint8x16_t code = vld1q_u8(codes);
+        vst1q_u8(out, vqtbl1q_u8(vandq_u8(code, vdupq_n_u8(15)), first));
+        vst1q_u8(out + low, vqtbl1q_u8(vshrq_n_u8(code, 4), second));
+    }
+}
+
 const nitari_ops nitari_neon = {dot_f32_neon,   dot_f16_neon, dots16_neon, exact_f32_neon,
-                                exact_f16_neon, block_neon,   nitari_look};
+                                exact_f16_neon, block_neon,   nitari_look, pick_neon};
 #endif

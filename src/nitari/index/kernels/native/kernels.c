@@ -710,17 +710,55 @@ int64_t nitari_slots_of(const uint8_t *bits, int64_t count, int64_t *slots)
     return found;
 }
 
+/* Codes, one a byte, of rows that are picked out: 32 go to their new block, up to 31 more wait. */
+#define SOME 64 /* parts at a time */
+typedef struct {
+    uint8_t codes[SOME][2 * BLOCK];
+    int64_t count;
+} picked;
+
+static void lay_down(picked *rows, int64_t parts, uint8_t *out)
+{
+    for (int64_t part = 0; part < parts; part++, out += BLOCK / 2) {
+        uint8_t *codes = rows->codes[part];
+        if (rows->count < BLOCK)
+            memset(codes + rows->count, 0, (size_t)(BLOCK - rows->count));
+        for (int i = 0; i < BLOCK / 2; i++)
+            out[i] = (uint8_t)(codes[i] | codes[i + BLOCK / 2] << 4);
+        memcpy(codes, codes + BLOCK, BLOCK);
+    }
+    rows->count = rows->count > BLOCK ? rows->count - BLOCK : 0;
+}
+
 void nitari_pick(const uint8_t *codes, int64_t parts, const int64_t *slots, int64_t count, uint8_t *out)
 {
-    for (int64_t i = 0; i < count; i++) {
-        const uint8_t *from = codes + slots[i] / BLOCK * parts * 16 + slots[i] % 16;
-        uint8_t *to = out + i / BLOCK * parts * 16 + i % 16;
-        int high = slots[i] % BLOCK / 16 * 4, higher = (int)(i % BLOCK / 16) * 4;
-        if (i + AHEAD < count)
-            for (int64_t part = 0; part < parts; part += LINE / 16)
-                PREFETCH(codes + (slots[i + AHEAD] / BLOCK * parts + part) * 16);
-        for (int64_t part = 0; part < parts; part++)
-            to[part * 16] |= (uint8_t)((from[part * 16] >> high & 15) << higher);
+    const nitari_ops *ops = ops_now();
+    for (int64_t part = 0; part < parts; part += SOME) {
+        int64_t some = parts - part < SOME ? parts - part : SOME;
+        uint8_t *to = out + part * (BLOCK / 2);
+        picked rows;
+        rows.count = 0;
+        for (int64_t i = 0; i < count;) {
+            int64_t block = slots[i] / BLOCK, last = -1;
+            uint8_t from[BLOCK] = {0}; /* which of the first 16 rows of a block, and which of the others */
+            int low = 0, high = 0;
+            for (; i < count && slots[i] / BLOCK == block && slots[i] > last; last = slots[i++])
+                if (slots[i] % BLOCK < BLOCK / 2)
+                    from[low++] = (uint8_t)(slots[i] % BLOCK);
+                else
+                    from[BLOCK / 2 + high++] = (uint8_t)(slots[i] % BLOCK - BLOCK / 2);
+            if (i + AHEAD < count)
+                ask_for(codes + (slots[i + AHEAD] / BLOCK * parts + part) * (BLOCK / 2), some * (BLOCK / 2));
+            ops->pick(codes + (block * parts + part) * (BLOCK / 2), some, from, low, high,
+                      &rows.codes[0][0] + rows.count);
+            rows.count += low + high;
+            if (rows.count >= BLOCK) {
+                lay_down(&rows, some, to);
+                to += parts * (BLOCK / 2);
+            }
+        }
+        if (rows.count)
+            lay_down(&rows, some, to);
     }
 }
 

@@ -62,4 +62,14 @@ uint32_t nitari_look(const int32_t *places, const uint8_t *passing)
     return word;
 }
 
-const nitari_ops nitari_plain = {dot_f32, dot_f16, dots16, exact_f32, exact_f16, block, nitari_look};
+static void pick(const uint8_t *codes, int64_t parts, const uint8_t *from, int low, int high, uint8_t *out)
+{
+    for (int64_t part = 0; part < parts; part++, codes += 16, out += 64) {
+        for (int row = 0; row < low; row++)
+            out[row] = codes[from[row]] & 15;
+        for (int row = 0; row < high; row++)
+            out[low + row] = codes[from[16 + row]] >> 4;
+    }
+}
+
+const nitari_ops nitari_plain = {dot_f32, dot_f16, dots16, exact_f32, exact_f16, block, nitari_look, pick};

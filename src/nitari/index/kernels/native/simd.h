@@ -16,6 +16,9 @@ typedef struct {
     uint32_t (*block)(const uint8_t *codes, const uint8_t *table, int64_t parts, uint16_t least, uint16_t *sums);
     /* Which of 32 places (-1 for none) have their bit in `passing`, which is whole words of 32. */
     uint32_t (*look)(const int32_t *places, const uint8_t *passing);
+    /* Of a block, the codes of `low` of its first 16 rows and `high` of the others, one a byte, 64 bytes a part. `from`
+       names those, and from the 16th on these. Of each 16 bytes are written, whatever their number. */
+    void (*pick)(const uint8_t *codes, int64_t parts, const uint8_t *from, int low, int high, uint8_t *out);
 } nitari_ops;
 
 uint32_t nitari_look(const int32_t *places, const uint8_t *passing);

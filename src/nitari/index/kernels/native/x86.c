@@ -147,7 +147,21 @@ AVX2 static uint32_t block_avx2(const uint8_t *codes, const uint8_t *table, int6
     return reached;
 }
 
-const nitari_ops nitari_avx2 = {dot_f32_avx2, dot_f16_avx2, dots16_avx2, exact_f32_avx2, exact_f16_avx2, block_avx2, nitari_look};
+AVX2 static void pick_avx2(const uint8_t *codes, int64_t parts, const uint8_t *from, int low, int high, uint8_t *out)
+{
+    const __m128i nibble = _mm_set1_epi8(15);
+    const __m128i first = _mm_loadu_si128((const __m128i *)from), second = _mm_loadu_si128((const __m128i *)from + 1);
+    (void)high;
+    for (int64_t part = 0; part < parts; part++, codes += 16, out += 64) {
+        __m128i code = _mm_loadu_si128((const __m128i *)codes);
+        __m128i others = _mm_and_si128(_mm_srli_epi16(code, 4), nibble);
+        _mm_storeu_si128((__m128i *)out, _mm_shuffle_epi8(_mm_and_si128(code, nibble), first));
+        _mm_storeu_si128((__m128i *)(out + low), _mm_shuffle_epi8(others, second));
+    }
+}
+
+const nitari_ops nitari_avx2 = {dot_f32_avx2,   dot_f16_avx2, dots16_avx2, exact_f32_avx2,
+                                exact_f16_avx2, block_avx2,   nitari_look, pick_avx2};
 
 /* ---- AVX-512 ---- */
 
@@ -290,5 +304,5 @@ AVX512 static uint32_t look_avx512(const int32_t *places, const uint8_t *passing
 }
 
 const nitari_ops nitari_avx512 = {dot_f32_avx512,   dot_f16_avx512, dots16_avx512, exact_f32_avx512,
-                                  exact_f16_avx512, block_avx512,   look_avx512};
+                                  exact_f16_avx512, block_avx512,   look_avx512,   pick_avx2};
 #endif
