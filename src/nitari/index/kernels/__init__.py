@@ -95,9 +95,10 @@ class Lookup:
     @classmethod
     def of(cls, places: Places, passing: BoolArray) -> Lookup:
         """By ``passing`` (bool ``[m]``), which has all ``places``: that is not looked at again."""
-        words = np.zeros(passing.size // 64 + 1, np.uint64).view(np.uint8)
-        words[: (passing.size + 7) // 8] = np.packbits(passing, bitorder="little")
-        return cls(places, words)
+        packed = np.packbits(passing, bitorder="little")
+        if packed.size % 8 or not packed.size:
+            packed = np.pad(packed, (0, 8 - packed.size % 8))
+        return cls(places, packed)
 
 
 def dots(rows: Rows, vector: FloatArray, slots: Slots | None = None) -> FloatArray:
