@@ -6,6 +6,7 @@ What a photo is searched by is decided here. ``docs/accuracy.md`` has the measur
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import Literal, TypeAlias
@@ -13,7 +14,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from nitari.catalog.base import CollectionSpec, Recipe
-from nitari.embeddings.base import Descriptor, Embedder, QueryTransform
+from nitari.embeddings.base import Descriptor, Embedder, QueryGate, QueryTransform
 from nitari.images.base import Decoder
 from nitari.regions.base import RegionFinder
 from nitari.types import WHOLE, Block, Box, ByteArray, Detection, Extraction, FloatArray, Photo, Region, View
@@ -35,6 +36,21 @@ def unit(vectors: FloatArray) -> FloatArray:
     return scaled
 
 
+def mean(vectors: FloatArray, blocks: Sequence[Block]) -> FloatArray:
+    """The unit vector of several views of one thing: float32 ``[dim]``.
+
+    Args:
+        vectors: float32 ``[n, dim]``, unit rows.
+        blocks: Of these vectors; those with a share have it in the mean too, however little the views agree there.
+    """
+    total = vectors.sum(axis=0)
+    for block in blocks:
+        if block.share is not None:
+            part = total[block.start : block.stop]
+            part *= np.sqrt(block.share) / max(float(np.linalg.norm(part)), 1e-12)
+    return unit(total)
+
+
 class Extractor:
     """Extracts what is stored of a gallery photo, and what a query photo is searched with.
 
@@ -51,6 +67,7 @@ class Extractor:
         recipe: The settings that all this was built from, to be kept with the collection.
         transform: Takes the wearer out of query photos; ``None`` to leave them as they are. Stored vectors do not
             depend on it.
+        gate: Says which blocks of a query's vector count; ``None`` where all do. Nor on this.
     """
 
     def __init__(
@@ -64,6 +81,7 @@ class Extractor:
         collection: str | None = None,
         recipe: Recipe | None = None,
         transform: QueryTransform | None = None,
+        gate: QueryGate | None = None,
     ) -> None:
         self._decoder = decoder
         self._regions = regions
@@ -73,6 +91,7 @@ class Extractor:
         self._collection = collection or embedder.name
         self._recipe = recipe
         self._transform = transform
+        self._gate = gate
         crops = regions.short_side > 0
         self._short_side = max(embedder.short_side * (OVERSAMPLE_FOR_CROPS if crops else 1), regions.short_side)
 
@@ -95,6 +114,11 @@ class Extractor:
     def blocks(self) -> tuple[Block, ...]:
         """What the parts of a vector speak of."""
         return self._embedder.blocks
+
+    @property
+    def gate(self) -> QueryGate | None:
+        """What says which blocks of a query's vector count."""
+        return self._gate
 
     @property
     def fingerprint(self) -> str:
@@ -198,7 +222,7 @@ class Extractor:
             shown: tuple[Region, ...] = (target,)
         elif self._views == "mean":
             square, rest = self._embedder.embed(photo, (center_square(photo, target.mask), target))
-            return (View(target, unit(square + rest)),)
+            return (View(target, mean(np.stack((square, rest)), self.blocks)),)
         elif self._views == "both" and target is not WHOLE_REGION:
             shown = (WHOLE_REGION, target)
         else:

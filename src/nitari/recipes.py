@@ -23,7 +23,7 @@ from nitari.errors import ConfigurationError, ModelError, NitariError, UsageErro
 from nitari.settings import ExtractSettings, Settings
 
 if TYPE_CHECKING:
-    from nitari.embeddings.base import Embedder, QueryTransform
+    from nitari.embeddings.base import Embedder, QueryGate, QueryTransform
     from nitari.extract import Extractor
     from nitari.ingest.examine import Others
     from nitari.models.card import Card, Part
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from nitari.regions.base import RegionFinder
     from nitari.runtimes.lazy import LazyModel, Runs
     from nitari.runtimes.remembering import OutputMemory
+    from nitari.types import FloatArray
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ TRUNK_CARD = "efficientnet-lite0"
 """Whose first blocks a region finder in training starts from."""
 REGION_CARDS = {"saliency": SALIENCY_CARD, "garments": FINDER_CARD}
 """Which network finds regions, by ``extract.regions``; those not named here have none."""
+# What extraction settings were by default when catalogs did not keep recipes.
+_BEFORE_RECIPES: Recipe = {"regions": "saliency", "views": "mean"}
 # Networks that some extractor of this process holds, by all that shapes them: extractors share what they can.
 _networks: WeakValueDictionary[tuple[object, ...], LazyModel] = WeakValueDictionary()
 _networks_lock = Lock()
@@ -134,6 +137,7 @@ class Extractors:
             collection=collection,
             recipe=recipe_of(chosen),
             transform=self._transform(chosen, embedder) if transformed else None,
+            gate=gate_of(embedder),
         )
 
     def embedder(self) -> Embedder:
@@ -144,7 +148,7 @@ class Extractors:
         """What makes the vectors of a collection.
 
         Where its recipe is not known (a catalog of version 1), that of the settings is tried with the embedder of the
-        collection's name.
+        collection's name, and then what the defaults were at the time.
 
         Raises:
             ConfigurationError: code ``collection-mismatch``: what can be built makes other vectors.
@@ -152,6 +156,10 @@ class Extractors:
         """
         recipe = spec.recipe or {**recipe_of(self._settings), "embedder": spec.name}
         extractor = self.build(with_recipe(self._settings, recipe), collection=spec.name)
+        if spec.recipe is None and extractor.spec != spec:
+            recipe = {**_BEFORE_RECIPES, "embedder": spec.name}
+            former = self.build(with_recipe(self._settings, recipe), collection=spec.name)
+            extractor = former if former.spec == spec else extractor
         if extractor.spec != spec:
             raise ConfigurationError(
                 f"collection {spec.name!r} was made with width {spec.dim} and fingerprint {spec.fingerprint}; what its "
@@ -240,6 +248,20 @@ class Extractors:
             raise ModelError(f"model {name} is of kind {card.kind}, expected one network", remedy="name an embedder")
         return self._network(card)
 
+    def directions(self, name: str) -> FloatArray | None:
+        """What a network's classifier tells apart, float32 ``[features, m]``; ``None`` where its card does not say.
+
+        Raises:
+            ModelError: a file that is not there or is another one.
+        """
+        from nitari.embeddings.head import load_head
+
+        card = self._store.card(name)
+        if card.directions is None:
+            return None
+        folder = card.path.parent if card.path else Path()
+        return load_head(folder / card.directions.file, sha256=card.directions.sha256).matrix
+
     def _embedder(self, settings: Settings) -> Embedder:
         """The embedder that the settings name: one network, or several and descriptors side by side."""
         from nitari.embeddings.composite import CompositeEmbedder
@@ -252,7 +274,7 @@ class Extractors:
             )
         if card.kind == "composite":
             parts = [(self._part(card, part), part.weight) for part in card.parts]
-            return CompositeEmbedder(name=card.name, parts=parts)
+            return CompositeEmbedder(name=card.name, parts=parts, gate=card.gate)
         return self._network(card)
 
     def _transform(self, settings: Settings, embedder: Embedder) -> QueryTransform | None:
@@ -356,6 +378,13 @@ class Extractors:
             return card.fingerprint
         (network,) = self._store.networks(card)
         return network.fingerprint
+
+
+def gate_of(embedder: Embedder) -> QueryGate | None:
+    """What says which blocks of an embedder's query vectors count; ``None`` where all do."""
+    from nitari.embeddings.composite import CompositeEmbedder
+
+    return embedder.gate if isinstance(embedder, CompositeEmbedder) else None
 
 
 def default_collection(catalog: Catalog) -> CollectionSpec | None:

@@ -179,11 +179,14 @@ class Block:
         name: ``shape`` (a network's features), ``color``, ``texture`` or ``aspect``; several blocks may share a name.
         start: First place.
         stop: The place after the last.
+        share: Of a vector's squared length, 0-1, where it is the same for all vectors, as blocks are scaled one by one;
+            ``None`` where vectors may differ in it.
     """
 
     name: str
     start: int
     stop: int
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -182,6 +182,7 @@ def open_searcher(settings: Settings, *, extractor: Extractor | None = None) -> 
         source=_web_source(settings),
         remembered=settings.server.query_cache,
         blocks=extractor.blocks,
+        gate=extractor.gate,
         category=settings.search.category,
         calibration=calibration,
     )

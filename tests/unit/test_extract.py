@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from nitari.extract import WHOLE_REGION, Choice, Extractor, Views
-from nitari.types import WHOLE, Box, Extraction, FloatArray, Photo, Region
+from nitari.extract import WHOLE_REGION, Choice, Extractor, Views, mean, unit
+from nitari.types import WHOLE, Block, Box, Extraction, FloatArray, Photo, Region
 from support.scenes import mask_of, photo_of, plain
 
 MASK = mask_of(Box(0.2, 0.2, 0.6, 0.8))
@@ -53,6 +53,7 @@ class Embedder:
     dim = 4
     fingerprint = "embedder"
     short_side = 224
+    blocks = (Block("shape", 0, 4),)
 
     def __init__(self) -> None:
         self.shown: list[Region] = []
@@ -203,3 +204,12 @@ def test_undressed() -> None:
     assert off.worn == 0.75, "what the photo shows is told all the same"
     assert off.views is gallery.views
     assert plain.undressed(gallery, "auto") is gallery
+
+
+def test_blocks_with_a_share_keep_it() -> None:
+    """In a mean, where views disagree in one block, it is as long as it was; others are as they come."""
+    views = unit(np.array([[1, 0, 1, 0], [0, 1, 1, 0]], np.float32))
+    level = mean(views, (Block("shape", 0, 2, 0.5), Block("color", 2, 4, 0.5)))
+    np.testing.assert_allclose(level, [0.5, 0.5, np.sqrt(0.5), 0], atol=1e-6)
+    plain = mean(views, (Block("shape", 0, 2), Block("color", 2, 4)))
+    np.testing.assert_allclose(plain, unit(views.sum(axis=0)), atol=1e-6)

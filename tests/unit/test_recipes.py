@@ -238,3 +238,16 @@ def test_what_the_home_uses(tmp_path: Path) -> None:
         fill(catalog, "mobilenet-v2")
     used = settings_in_use(mine)
     assert (used.models.embedder, used.extract.views, used.home) == ("mobilenet-v2", "mean", mine.home)
+
+
+def test_what_the_defaults_were(tmp_path: Path) -> None:
+    """A catalog without recipes, made when salient things were searched by, still opens after the default changed."""
+    before = made(tmp_path, regions="saliency")
+    with open_catalog(before) as catalog:
+        adopt(catalog, Extractors(before).build())
+        fill(catalog, "mobilenet-v2")
+        forget(catalog)
+        spec = catalog.collection("mobilenet-v2")
+    now = Extractors(made(tmp_path, "nitari-fashion"))
+    assert now.of(spec).spec == spec
+    assert now.build(made(tmp_path)).spec != spec

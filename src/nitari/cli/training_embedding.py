@@ -42,7 +42,9 @@ NETWORK = "nitari-lite0"
 @click.option("--folds", type=click.IntRange(2, 20), default=3, show_default=True,
               help="Parts of the feeds, by seller or style; a model of the others judges each.")  # fmt: skip
 @click.option("--network", default=NETWORK, show_default=True, help="Card of the frozen network.")
-@click.option("--dim", type=click.IntRange(8, 1024), default=256, show_default=True, help="Width of the shape head.")
+@click.option("--dim", type=click.IntRange(8, 256), default=128, show_default=True, help="Width of the shape head.")
+@click.option("--frozen-dim", type=click.IntRange(0, 2048), default=384, show_default=True,
+              help="Frozen features to keep, for photos of what the feeds do not show; 0 for none.")  # fmt: skip
 @click.option("--color-dim", type=click.IntRange(8, 512), default=128, show_default=True,
               help="Width of the color head.")  # fmt: skip
 @click.option("--steps", type=click.IntRange(1), default=600, show_default=True, help="Batches to learn from.")
@@ -64,6 +66,7 @@ def embedding_command(
     folds: int,
     network: str,
     dim: int,
+    frozen_dim: int,
     color_dim: int,
     steps: int,
     seed: int,
@@ -100,15 +103,19 @@ def embedding_command(
         )
     eye = _eye(settings, network)
     kept, sights, unusable = _see(settings, examples, [feed.image_base for feed in opened], eye, out, quiet=as_json)
-    plan = Plan(dim=dim, color_dim=color_dim, steps=steps, seed=seed)
-    wish = Wish(name, network, license_, folds, color_weight, chosen, _told(feeds, kept, categories))
+    plan = Plan(color_dim=color_dim, steps=steps, seed=seed)
+    told = _told(feeds, kept, categories)
+    wish = Wish(name, network, license_, dim, frozen_dim, folds, color_weight, chosen, told)
+    directions = Extractors(settings).directions(network)
     started = perf_counter()
     with counting("training", "steps", quiet=as_json) as show:
 
         def on_step(what: str, done: int, total: int, loss: float) -> None:
             show(Tally(done, total, perf_counter() - started, f"{what}, loss {loss:.2f}"))
 
-        outcome = train(kept, sights, plan, wish, out, descriptors=eye.descriptors, on_step=on_step)
+        outcome = train(
+            kept, sights, plan, wish, out, directions=directions, descriptors=eye.descriptors, on_step=on_step
+        )
     if as_json:
         print_json({"card": outcome.card, "folds": outcome.folds, "report": outcome.report, "unusable": unusable})
     else:

@@ -69,6 +69,29 @@ class QueryTransform(Protocol):
         ...
 
 
+class QueryGate(Protocol):
+    """Says which blocks of a query's vector to trust, by what the vector shows. The gallery's stay as they are.
+
+    Safe to use from several threads at once.
+    """
+
+    def familiarity(self, vectors: FloatArray) -> FloatArray:
+        """How much each vector shows what the model was trained on, 0-1: float32 ``[n]``.
+
+        Args:
+            vectors: float32 ``[n, dim]``, unit rows.
+        """
+        ...
+
+    def gains(self, vectors: FloatArray) -> FloatArray:
+        """What each block is to be multiplied with, 0 or more: float32 ``[n, blocks]``; all 1 for the most familiar.
+
+        Args:
+            vectors: float32 ``[n, dim]``, unit rows.
+        """
+        ...
+
+
 class Descriptor(Protocol):
     """Describes color and texture of a region without a network (FavNavi's low-level feature)."""
 

@@ -113,6 +113,16 @@ class HeadedEmbedder:
         self._head = head
 
     @property
+    def source(self) -> Embedder:
+        """What the head stands behind."""
+        return self._embedder
+
+    @property
+    def head(self) -> Head:
+        """What is learned."""
+        return self._head
+
+    @property
     def name(self) -> str:
         """The embedder's."""
         return self._embedder.name

@@ -19,6 +19,7 @@ import numpy as np
 from nitari.errors import ModelError
 from nitari.models.calibration_spec import CalibrationSpec, read_calibration
 from nitari.models.detector_spec import DetectorSpec, read_detector
+from nitari.models.gate_spec import GateSpec, read_gate
 from nitari.models.head_spec import HeadSpec, read_head
 from nitari.models.table import Table, read_toml
 from nitari.models.transform_spec import TransformSpec, read_transform
@@ -202,6 +203,9 @@ class Card:
         detector: Of a detector, how to read its output.
         calibration: How cosines become scores; ``None`` where nobody measured it. Not of a saliency card or detector.
         transform: What takes the wearer out of query photos; ``None`` where nobody learned it. Not of those either.
+        directions: Of an embedder that was trained to classify: the directions of its features that its classes differ
+            in, as ``scripts/classifier_directions.py`` writes them; for training (``nitari.training.head_frozen``).
+        gate: Of a composite: how queries weigh its parts that show something else than its heads were trained on.
         path: The file it was read from.
     """
 
@@ -220,6 +224,8 @@ class Card:
     detector: DetectorSpec | None = None
     calibration: CalibrationSpec | None = None
     transform: TransformSpec | None = None
+    gate: GateSpec | None = None
+    directions: HeadSpec | None = None
     path: Path | None = None
 
     @property
@@ -277,6 +283,8 @@ class Card:
             "weights": sorted({f"{s.sha256} {s.format} {s.architecture}" for s in self.weights if s.sha256}),
             "parts": [part.shaping for part in self.parts],
         }
+        if self.gate is not None:
+            shaping["level"] = True
         if self.detector is not None:
             shaping["detector"] = asdict(self.detector)
         text = json.dumps(shaping, sort_keys=True)
@@ -310,6 +318,7 @@ def read_card(path: Path) -> Card:
     kind = cast(Kind, table.choice("kind", get_args(Kind)))
     composite = kind == "composite"
     has_vectors = kind not in ("saliency", "detector")
+    parts = tuple(_part(t) for t in table.tables("parts")) if composite else ()
     card = Card(
         name=name,
         revision=table.text("revision"),
@@ -322,10 +331,12 @@ def read_card(path: Path) -> Card:
         output=None if composite else _output(table.table("output", optional=True)),
         weights=() if composite else tuple(_source(t) for t in table.tables("weights")),
         check=None if composite else _check(table.table("check", optional=True)),
-        parts=tuple(_part(t) for t in table.tables("parts")) if composite else (),
+        parts=parts,
         detector=read_detector(table.table("detector")) if kind == "detector" else None,
         calibration=read_calibration(table.table("calibration", optional=True)) if has_vectors else None,
         transform=read_transform(table.table("transform", optional=True)) if has_vectors else None,
+        directions=read_head(table.table("directions", optional=True)) if kind == "embedder" else None,
+        gate=read_gate(table.table("gate", optional=True), parts=len(parts)) if parts else None,
         path=path,
     )
     if composite and not card.parts:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from nitari.embeddings.base import QueryGate
 from nitari.errors import DataError, NotFoundError, UsageError
 from nitari.extract import unit
 from nitari.search.emphasis import weighed
@@ -53,7 +54,13 @@ class LikenessMaps:
 
 
 def likeness_maps(
-    gallery: Gallery, photos: PhotoReader, blocks: Sequence[Block], query: Query, hit: str, photo_of: PhotoOf
+    gallery: Gallery,
+    photos: PhotoReader,
+    blocks: Sequence[Block],
+    gate: QueryGate | None,
+    query: Query,
+    hit: str,
+    photo_of: PhotoOf,
 ) -> LikenessMaps:
     """Compare a query with one item, and cover their photos patch by patch. Takes a second or two.
 
@@ -61,6 +68,7 @@ def likeness_maps(
         gallery: What is searched.
         photos: Makes vectors.
         blocks: What the vectors' parts speak of.
+        gate: Says which of these count for a query; ``None`` where all do.
         query: With a photo, a url or an item; its ``region``, ``worn`` and ``emphasis`` count, likes do not.
         hit: The item to compare with.
         photo_of: Where items' photos come from.
@@ -87,13 +95,13 @@ def likeness_maps(
             images, brought = _stored(gallery, holding, query.item_id)
     if brought is None:
         raise AssertionError("a query brings a photo or names an item")
-    asking = weighed(brought, blocks, query.emphasis)
+    asking = weighed(brought, blocks, query.emphasis, gate)
     asked = asking.vectors if asking.scales is None else asking.vectors * asking.scales[:, None]
     row, column = np.unravel_index(int((asked @ hit_vectors.T).argmax()), (len(asked), len(hit_vectors)))
     target = hit_vectors[column]
 
     def like_hit(vectors: FloatArray) -> float:
-        wish = weighed(vectors, blocks, query.emphasis)
+        wish = weighed(vectors, blocks, query.emphasis, gate)
         likeness = wish.vectors @ target
         return float((likeness if wish.scales is None else likeness * wish.scales).max())
 

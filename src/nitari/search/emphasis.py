@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nitari.embeddings.base import QueryGate
 from nitari.search.query import NEUTRAL
 from nitari.types import Block, FloatArray
 
@@ -67,24 +68,29 @@ def can_emphasize(blocks: Sequence[Block]) -> bool:
     return COLOR in names and not names <= LOOKS
 
 
-def weighed(vectors: FloatArray, blocks: Sequence[Block], emphasis: float) -> Weighed:
+def weighed(vectors: FloatArray, blocks: Sequence[Block], emphasis: float, gate: QueryGate | None = None) -> Weighed:
     """Weigh the blocks of query vectors.
 
     From 0 to .5, what tells of looks comes in, up to its own weight; from .5 to 1, color's share in the query's
     likeness to itself grows evenly from its own to ``MOST_COLOR``, and all others keep their proportions. What a
-    query's own shares are, the query says: it may be a mean of photos or of items, whose blocks' lengths differ.
+    query's own shares are, the query says: it may be a mean of photos or of items, whose blocks' lengths differ. A gate
+    comes first: its gains belong to what the query says.
 
     Args:
         vectors: float32 ``[q, dim]``, unit rows.
         blocks: What the vectors' parts speak of; ``()`` where that is not known.
         emphasis: 0-1; .5 leaves everything as it is, to the bit, and so does a model without color or shape.
+        gate: Says which blocks count, by what the vectors show; ``None`` where all do.
     """
-    if emphasis == NEUTRAL or not can_emphasize(blocks):
+    emphasized = emphasis != NEUTRAL and can_emphasize(blocks)
+    if gate is None and not emphasized:
         return Weighed(vectors)
     starts = [block.start for block in blocks]
     own = np.add.reduceat(np.square(vectors, dtype=np.float64), starts, axis=1)
-    names = [block.name for block in blocks]
-    gains = np.stack([_gains(row, names, emphasis) for row in own])
+    gains = np.ones(own.shape) if gate is None else gate.gains(vectors).astype(np.float64)
+    if emphasized:
+        names = [block.name for block in blocks]
+        gains *= np.stack([_gains(row, names, emphasis) for row in gains * own])
     lengths = np.sqrt((np.square(gains) * own).sum(axis=1))
     widths = [block.stop - block.start for block in blocks]
     scaled = np.repeat(gains / lengths[:, None], widths, axis=1) * vectors

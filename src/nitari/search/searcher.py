@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from nitari.embeddings.base import QueryGate
 from nitari.errors import UsageError
 from nitari.extract import Extractor, unit
 from nitari.images.base import ImageSource
@@ -99,6 +100,7 @@ class Searcher:
             threshold costs no network, and another box only that of its own vector.
         blocks: What the parts of the gallery's vectors speak of; ``()`` where that is not known, and ``Query.emphasis``
             changes nothing.
+        gate: Says which of these parts count for a query; ``None`` where all do.
         category: Which attribute says what an item is, for ``Query.category``; empty for none.
         calibration: Turns likeness into the probability that an item is relevant; ``None`` to score by the cosine.
     """
@@ -111,6 +113,7 @@ class Searcher:
         source: ImageSource | None = None,
         remembered: int = 0,
         blocks: Sequence[Block] = (),
+        gate: QueryGate | None = None,
         category: str = DEFAULT_ATTRIBUTE,
         calibration: Calibration | None = None,
     ) -> None:
@@ -118,6 +121,7 @@ class Searcher:
         self._categories = Categories(gallery, category)
         self._calibration = calibration
         self._blocks = tuple(blocks)
+        self._gate = gate
         self._photos = PhotoReader(
             extractor=extractor,
             collection=gallery.collection,
@@ -212,7 +216,7 @@ class Searcher:
 
         As ``nitari.search.alike.likeness_maps``.
         """
-        return likeness_maps(self._gallery, self._photos, self._blocks, query, hit, photo_of)
+        return likeness_maps(self._gallery, self._photos, self._blocks, self._gate, query, hit, photo_of)
 
     def facets(self, names: Sequence[str], *, filter: Mapping[str, Any] | None = None, limit: int = 20) -> Counted:  # noqa: A002 - as in Query
         """What the items that pass a filter are like; see ``Query.facets`` for what is counted.
@@ -343,7 +347,7 @@ class Searcher:
 
         def look() -> Ranked:
             vectors, excluded = self._wanted(holding, query, brought)
-            asking = weighed(vectors, self._blocks, query.emphasis)
+            asking = weighed(vectors, self._blocks, query.emphasis, self._gate)
 
             def find(most: int, passing: Filter | None) -> Nearest:
                 return nearest_items(
@@ -381,7 +385,7 @@ class Searcher:
         self, holding: Holding, hits: tuple[Hit, ...], found: Ranked, query: Query, brought: FloatArray | None
     ) -> tuple[Hit, ...]:
         """The hits of a page, each with what its score is made of."""
-        asking = weighed(self._wanted(holding, query, brought)[0], self._blocks, query.emphasis)
+        asking = weighed(self._wanted(holding, query, brought)[0], self._blocks, query.emphasis, self._gate)
         page = slice(query.offset, query.offset + len(hits))
         told = reasons(holding, found, page, asking, self._blocks, self._calibration)
         return tuple(replace(hit, why=why) for hit, why in zip(hits, told, strict=True))

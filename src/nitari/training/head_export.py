@@ -6,11 +6,12 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nitari.embeddings.head import head_bytes
+from nitari.embeddings.head import Head, head_bytes
+from nitari.models.gate_spec import GateSpec
 from nitari.training.head_fit import Heads
 from nitari.training.head_judge import Weights
 
@@ -26,6 +27,7 @@ class Naming:
         origin: Where the weights come from.
         network: Name of the card of the network behind the shape head.
         descriptors: Name and width of the descriptors by part: color, texture, aspect.
+        gate: Before the parts, where there are frozen features among them.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Naming:
     origin: str
     network: str
     descriptors: Mapping[str, tuple[str, int]]
+    gate: GateSpec | None = None
 
 
 def export(folder: Path, file: str, naming: Naming, heads: Heads, weights: Weights, told: Mapping[str, Any]) -> Path:
@@ -52,7 +55,7 @@ def export(folder: Path, file: str, naming: Naming, heads: Heads, weights: Weigh
     """
     folder.mkdir(parents=True, exist_ok=True)
     sums: dict[str, str] = {}
-    for part, head in (("shape", heads.shape), ("color", heads.color)):
+    for part, head in _parts(heads).items():
         data = head_bytes(head)
         name = f"{naming.name}.{part}.npz"
         _write(folder / name, data)
@@ -67,9 +70,9 @@ def export(folder: Path, file: str, naming: Naming, heads: Heads, weights: Weigh
 
 def _card(naming: Naming, heads: Heads, weights: Weights, sums: Mapping[str, str]) -> str:
     """The card as TOML."""
-    dims = {"shape": heads.shape.dim, "color": heads.color.dim}
+    dims = {part: head.dim for part, head in _parts(heads).items()}
     dims |= {part: naming.descriptors[part][1] for part in ("texture", "aspect")}
-    counted = {part: getattr(weights, part) for part in dims if getattr(weights, part)}
+    counted = {part: weight for part, weight in asdict(weights).items() if weight and part in dims}
     revision = hashlib.sha256("".join(sums.values()).encode()).hexdigest()[:8]
     lines = [
         "format = 1",
@@ -82,7 +85,7 @@ def _card(naming: Naming, heads: Heads, weights: Weights, sums: Mapping[str, str
         f"dim = {sum(dims[part] for part in counted)}",
     ]
     for part, weight in counted.items():
-        if part == "shape":
+        if part in ("shape", "frozen"):
             lines += ["", "[[parts]]", f"name = {_quoted(naming.network)}", f"weight = {weight:g}"]
         else:
             name, width = naming.descriptors[part]
@@ -90,7 +93,21 @@ def _card(naming: Naming, heads: Heads, weights: Weights, sums: Mapping[str, str
         if part in sums:
             file = f"{naming.name}.{part}.npz"
             lines += ["[parts.head]", f"file = {_quoted(file)}", f'sha256 = "{sums[part]}"', f"dim = {dims[part]}"]
+    if naming.gate is not None:
+        lines += ["", "[gate]"]
+        lines += [f"{key} = {_value(value)}" for key, value in asdict(naming.gate).items()]
     return "\n".join(lines) + "\n"
+
+
+def _parts(heads: Heads) -> dict[str, Head]:
+    """Heads by the part that they make."""
+    parts = {"shape": heads.shape, "color": heads.color}
+    return parts if heads.frozen is None else parts | {"frozen": heads.frozen}
+
+
+def _value(value: float | tuple[float, ...]) -> str:
+    """A number or a list of them as TOML."""
+    return f"[{', '.join(map(_value, value))}]" if isinstance(value, tuple) else f"{value:g}"
 
 
 def _quoted(text: str) -> str:

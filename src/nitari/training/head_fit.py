@@ -38,7 +38,7 @@ class Plan:
     """How heads are trained. The defaults are what measured best (``docs/accuracy.md``).
 
     Args:
-        dim: Width of the shape head.
+        dim: Width of the shape head while it is trained.
         color_dim: Width of the color head.
         steps: Batches.
         groups: Groups a batch, two photos of each.
@@ -124,10 +124,17 @@ class Lessons:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heads:
-    """What was learned: a head for the network's features, and one for the color layout."""
+    """What makes a vector: learned heads for the network's features and the color layout, and what is not learned.
+
+    Args:
+        shape: For the network's features.
+        color: For the color layout.
+        frozen: For the network's features too (``nitari.training.head_frozen``); ``None`` to go without.
+    """
 
     shape: Head
     color: Head
+    frozen: Head | None = None
 
 
 class Trainer:

@@ -17,6 +17,7 @@ from nitari.folds import fold_of
 from nitari.training.head_examples import Example
 from nitari.training.head_features import PLAIN, Sights
 from nitari.training.head_fit import Heads
+from nitari.training.head_losses import unit_rows
 from nitari.types import BoolArray, FloatArray
 
 _SHARED_K, _FEW_K = 10, 5
@@ -33,6 +34,7 @@ class Weights:
     """How much each part counts in the composite; a part of weight 0 is left out of it."""
 
     shape: float = 1.0
+    frozen: float = 0.3
     color: float = 0.8
     texture: float = 0.0
     aspect: float = 0.0
@@ -110,11 +112,14 @@ class Judge:
     def _parts(self, heads: Heads | None) -> Mapping[str, FloatArray]:
         """The parts of all photos' vectors by name, float32 ``[views, n, any]``, unit rows."""
         seen = self._sights
-        shape, color = seen.shape[:PLAIN], seen.color
+        plain, color = seen.shape[:PLAIN], seen.color
+        parts = {"shape": plain, "color": color, "texture": seen.texture, "aspect": seen.aspect}
         if heads is not None:
-            shape = np.stack([heads.shape(rows) for rows in shape])
-            color = np.stack([heads.color(rows) for rows in color])
-        return {"shape": shape, "color": color, "texture": seen.texture, "aspect": seen.aspect}
+            parts["shape"] = np.stack([heads.shape(rows) for rows in plain])
+            parts["color"] = np.stack([heads.color(rows) for rows in color])
+            if heads.frozen is not None:
+                parts["frozen"] = np.stack([heads.frozen(rows) for rows in plain])
+        return parts
 
     def _styles(self, vectors: FloatArray, fold: int, feed: int, found: Mapping[str, list[FloatArray]]) -> None:
         here = self._feed == feed
@@ -154,10 +159,11 @@ class Judge:
 
 def _joined(parts: Mapping[str, FloatArray], weights: Weights) -> FloatArray:
     """What production would store of every photo, the mean of its views: float32 ``[n, dim]``, unit rows."""
-    counted = {name: weight for name, weight in asdict(weights).items() if weight}
-    total = np.concatenate([np.float32(weight) * parts[name].sum(axis=0) for name, weight in counted.items()], axis=1)
-    unit: FloatArray = total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), np.float32(1e-12))
-    return unit
+    counted = {name: weight for name, weight in asdict(weights).items() if weight and name in parts}
+    means = {name: parts[name].sum(axis=0) for name in counted}
+    if "frozen" in means:  # then there is a gate, and each part keeps its share
+        means = {name: unit_rows(mean)[0] for name, mean in means.items()}
+    return unit_rows(np.concatenate([np.float32(weight) * means[name] for name, weight in counted.items()], axis=1))[0]
 
 
 def _best(cosines: FloatArray, k: int) -> Rows:

@@ -15,11 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitari.embeddings.head import Head
+from nitari.models.gate_spec import GateSpec
 from nitari.training.head_examples import Example
 from nitari.training.head_export import Naming, export
 from nitari.training.head_features import COLOR_VIEW, PLAIN, Sights
 from nitari.training.head_fit import Heads, Lessons, Plan, Trainer
+from nitari.training.head_frozen import frozen_head, gate_for, inside_share, narrowed
 from nitari.training.head_judge import Judge, Scores, Weights
+from nitari.training.head_losses import unit_rows
+from nitari.types import FloatArray
 
 OnStep: TypeAlias = Callable[[str, int, int, float], None]
 """Told what is trained, the step, how many there are, and the loss."""
@@ -33,6 +37,8 @@ class Wish:
         name: The model's.
         network: Card of the network behind the shape head.
         license: SPDX expression for the card.
+        dim: Width of the shape head, narrowed to after training.
+        frozen_dim: Width of the frozen projection (``nitari.training.head_frozen``); 0 for none, and no gate.
         folds: How many.
         color_weight: Of the color part in the composite; ``None`` to have all weights measured.
         apart: Categories to be trained apart from the rest too; none for the shared head alone.
@@ -42,6 +48,8 @@ class Wish:
     name: str
     network: str
     license: str
+    dim: int
+    frozen_dim: int
     folds: int
     color_weight: float | None
     apart: tuple[str, ...]
@@ -72,6 +80,7 @@ def train(
     wish: Wish,
     out: Path,
     *,
+    directions: FloatArray | None,
     descriptors: Mapping[str, tuple[str, int]],
     on_step: OnStep,
 ) -> Outcome:
@@ -83,6 +92,7 @@ def train(
         plan: How to train.
         wish: What is to come out.
         out: The folder.
+        directions: float32 ``[features, m]``: what the network's classifier tells apart; ``None`` if not known.
         descriptors: Name and width of the descriptors by part: color, texture, aspect.
         on_step: Told of progress.
     """
@@ -93,7 +103,14 @@ def train(
         trainer = Trainer(lessons.only(rows), how, checkpoint=out / "work" / f"{what}.npz")
         return trainer.run(lambda step, steps, loss: on_step(what, step, steps, loss))
 
-    shared = [fit(f"fold-{fold}", np.flatnonzero(judge.fold != fold), plan) for fold in range(wish.folds)]
+    def finished(heads: Heads, rows: NDArray[np.intp]) -> Heads:
+        seen = unit_rows(sights.shape[:PLAIN, rows].sum(axis=0))[0]
+        width = min(wish.frozen_dim, seen.shape[1])
+        frozen = frozen_head(seen, directions, width) if width > 1 else None
+        return Heads(narrowed(heads.shape, seen, wish.dim), heads.color, frozen)
+
+    others = [np.flatnonzero(judge.fold != fold) for fold in range(wish.folds)]
+    shared = [finished(fit(f"fold-{fold}", rows, plan), rows) for fold, rows in enumerate(others)]
     if wish.color_weight is None:
         weights, scores = judge.weigh(shared)
     else:
@@ -104,17 +121,20 @@ def train(
     if wish.apart:
         mine = np.array([example.category in wish.apart for example in examples])
         composed = []
-        for fold in range(wish.folds):
+        for fold, rows in enumerate(others):
             rest = judge.fold != fold
             half = replace(plan, dim=plan.dim // 2)
             first = fit(f"fold-{fold}-apart", np.flatnonzero(rest & mine), half)
             second = fit(f"fold-{fold}-others", np.flatnonzero(rest & ~mine), half)
-            composed.append(_composed(first, second, shared[fold]))
+            composed.append(finished(_composed(first, second, shared[fold]), rows))
         measured[f"apart: {', '.join(wish.apart)}"] = judge.measure(composed, weights)
-    final = fit("final", np.arange(len(examples)), plan)
+    everything = np.arange(len(examples))
+    final = finished(fit("final", everything, plan), everything)
+    gate = _gate(shared, sights, judge.fold, weights)
     report = {
         "measures": {name: asdict(own) for name, own in measured.items()},
         "weights": asdict(weights),
+        "gate": None if gate is None else asdict(gate),
         "plan": asdict(plan),
         "folds": wish.folds,
         **wish.told,
@@ -126,6 +146,7 @@ def train(
         origin=f"Trained on {len(examples)} photos behind the card {wish.network}; see {wish.name}.provenance.json.",
         network=wish.network,
         descriptors=descriptors,
+        gate=gate,
     )
     for fold, heads in enumerate(shared):
         own = replace(naming, name=f"{wish.name}-fold{fold}")
@@ -133,6 +154,16 @@ def train(
     card = export(out, f"{wish.name}.toml", naming, final, weights, report)
     (out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return Outcome(card, out / "folds", measured, report)
+
+
+def _gate(heads: Sequence[Heads], sights: Sights, fold: NDArray[np.intp], weights: Weights) -> GateSpec | None:
+    """The gate of all cards, from how each fold's projection sees photos that it was made without."""
+    projections = [own.frozen for own in heads if own.frozen is not None]
+    if not projections:
+        return None
+    held_out = [inside_share(own, sights.shape[:PLAIN, fold == number]) for number, own in enumerate(projections)]
+    counted = [part for part, weight in asdict(weights).items() if weight]
+    return gate_for(np.concatenate(held_out), projections[0].dim, counted)
 
 
 def lessons_of(examples: Sequence[Example], sights: Sights) -> Lessons:

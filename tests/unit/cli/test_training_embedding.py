@@ -59,7 +59,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def train(feed: Path, out: Path, *more: str) -> dict[str, object]:
     """Run the command; what it printed."""
-    options = ("--out", str(out), "--folds", "2", "--steps", "20", "--dim", "16", "--color-dim", "12", "--json", *more)
+    options = ("--out", str(out), "--folds", "2", "--steps", "20", "--dim", "16", "--color-dim", "12", "--json")
+    options = (*options, "--frozen-dim", "80", *more)
     done = CliRunner().invoke(cli, ["train", "embedding", str(feed / "feed.csv"), *options])
     assert done.exception is None, done.output
     told: dict[str, object] = json.loads(done.stdout)
@@ -78,11 +79,13 @@ def test_whole(feed: Path, tmp_path: Path) -> None:
     told = train(feed, out, "--color-weight", "0.5", "--apart", "Tees", "--name", "mine", "--license", "CC0-1.0")
     assert told["unusable"] == {"broken.png": told["unusable"]["broken.png"]}  # type: ignore[index]  # JSON
     extractor = Extractors(with_embedder(out / "mine.toml")).build()
-    assert (extractor.collection, extractor.dim) == ("mine", 28)
+    assert (extractor.collection, extractor.dim) == ("mine", 108)
     assert [(block.name, block.start, block.stop) for block in extractor.blocks] == [
         ("shape", 0, 16),
-        ("color", 16, 28),
+        ("shape", 16, 96),
+        ("color", 96, 108),
     ]
+    assert extractor.gate is not None
     vector = extractor.extract((feed / "3-0.png").read_bytes()).views[0].vector
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
     for fold in range(2):
@@ -97,13 +100,14 @@ def test_whole(feed: Path, tmp_path: Path) -> None:
 
 
 def test_again(feed: Path, tmp_path: Path) -> None:
-    """The same feeds give the same card, from the beginning, and where everything was done already."""
+    """The same feeds give the same card, from the beginning, and where everything was done already; one without a gate."""
     out = tmp_path / "out"
-    train(feed, out)
+    train(feed, out, "--frozen-dim", "0")
     first = (out / "trained.toml").read_bytes()
-    train(feed, out)
+    assert b"[gate]" not in first
+    train(feed, out, "--frozen-dim", "0")
     assert (out / "trained.toml").read_bytes() == first
-    train(feed, tmp_path / "other")
+    train(feed, tmp_path / "other", "--frozen-dim", "0")
     assert (tmp_path / "other" / "trained.toml").read_bytes() == first
 
 

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from nitari.embeddings.composite import CompositeEmbedder, DescriptorEmbedder
+from nitari.embeddings.head import Head, HeadedEmbedder
 from nitari.embeddings.lowlevel import LowLevelDescriptor
 from nitari.errors import ModelError
+from nitari.models.gate_spec import GateSpec
 from nitari.types import Block, Box, FloatArray, Photo, Region
 from support.scenes import garment, photo_of, region
 
@@ -77,3 +79,46 @@ def test_descriptor_as_a_part() -> None:
     found = part.embed(PHOTO, regions)
     np.testing.assert_array_equal(found, [descriptor.describe(PHOTO, r) for r in regions])
     assert part.embed(PHOTO, []).shape == (0, 300)
+
+
+GATE = GateSpec(part=1, directions=1, middle=0.7, slope=40.0, unfamiliar=(0.0, 1.0))
+
+
+class Counting(Fixed):
+    """Counts how often it is asked."""
+
+    asked = 0
+
+    def embed(self, photo: Photo, regions: Sequence[Region]) -> FloatArray:
+        """As ``Fixed``."""
+        self.asked += 1
+        return super().embed(photo, regions)
+
+
+def test_parts_share_a_network() -> None:
+    """Heads behind the same network, even if built apart, have it run once."""
+    one, again = Counting((0.6, 0.8)), Counting((0.6, 0.8))
+    turned = Head(np.array([[0, 1], [1, 0]], np.float32), np.zeros(2, np.float32), "turned")
+    parts = [(HeadedEmbedder(one, turned), 1.0), (again, 1.0)]
+    vector = CompositeEmbedder(name="c", parts=parts).embed(PHOTO, [region()])
+    np.testing.assert_allclose(vector * np.sqrt(2), [[0.8, 0.6, 0.6, 0.8]], atol=1e-6)
+    assert one.asked + again.asked == 1
+
+
+def test_a_gate() -> None:
+    """With one, each part is a block of a fixed share, the vectors' fingerprint is another, and queries have gains."""
+    parts = [(Fixed((1, 0)), 3.0), (Fixed((0, 1)), 4.0)]
+    plain, gated = (CompositeEmbedder(name="c", parts=parts, gate=gate) for gate in (None, GATE))
+    assert (plain.gate, gated.gate is None) == (None, False)
+    assert [block.share for block in plain.blocks] == [None, None]
+    assert [block.share for block in gated.blocks] == pytest.approx([0.36, 0.64])
+    assert plain.fingerprint != gated.fingerprint
+    assert gated.gate is not None
+    np.testing.assert_allclose(gated.gate.gains(gated.embed(PHOTO, [region()])), [[0, 1 / 0.64]], atol=1e-3)
+
+
+def test_a_gate_wants_parts_of_one_block() -> None:
+    """A part of several, whose shares differ from photo to photo, cannot be weighed by one number."""
+    parts = [(DescriptorEmbedder(LowLevelDescriptor()), 1.0), (Fixed((0, 1)), 1.0)]
+    with pytest.raises(ModelError, match="several blocks"):
+        CompositeEmbedder(name="c", parts=parts, gate=GATE)

@@ -120,3 +120,31 @@ def test_a_radius_leaves_nothing_out(vectors: FloatArray, emphasis: float, wante
         assert (cosines[near] <= radius + 1e-6).all()
     assert asking.radius(None) is None
     assert Weighed(vectors).radius(wanted) == wanted
+
+
+class Doubling:
+    """A gate that doubles color."""
+
+    def familiarity(self, vectors: FloatArray) -> FloatArray:
+        """Of no interest here."""
+        return np.ones(len(vectors), np.float32)
+
+    def gains(self, vectors: FloatArray) -> FloatArray:
+        """Twice for color."""
+        return np.tile(np.array([1, 2, 1, 1], np.float32), (len(vectors), 1))
+
+
+@given(queries(), EMPHASES)
+def test_a_gate_comes_first(vectors: FloatArray, emphasis: float) -> None:
+    """Its gains are as if the query itself had said more of a block; likeness to itself stays 1."""
+    asking = weighed(vectors, BLOCKS, emphasis, Doubling())
+    assert asking.scales is not None
+    likeness = asking.scales * (asking.vectors * vectors).sum(axis=1)
+    np.testing.assert_allclose(likeness, 1, atol=1e-4)
+    own = np.stack([np.square(vectors[:, b.start : b.stop]).sum(axis=1) for b in BLOCKS], axis=1)
+    if emphasis == 0.5:
+        doubled = own * [1, 2, 1, 1]
+        told = asking.scales[:, None] * np.stack(
+            [(asking.vectors * vectors)[:, b.start : b.stop].sum(axis=1) for b in BLOCKS], axis=1
+        )
+        np.testing.assert_allclose(told, doubled / doubled.sum(axis=1, keepdims=True), atol=1e-4)
