@@ -27,18 +27,28 @@ ITEMS = 500
 @click.argument("judged", nargs=-1, metavar="[PROTOCOL DIR]...")
 @click.option("--items", type=click.IntRange(50, 10_000), default=ITEMS, show_default=True,
               help="Of your own catalog: how many items ask.")  # fmt: skip
+@click.option("--folds", type=click.Path(path_type=Path, exists=True, file_okay=False),
+              help="With protocols: ask each query with the card of its own fold.")  # fmt: skip
 @click.option("--forget", is_flag=True, help="Go back to what the model card says.")
 @json_option
 @click.pass_obj
 def calibrate_command(
-    context: CommandContext, /, judged: tuple[str, ...], *, items: int, forget: bool, as_json: bool
+    context: CommandContext,
+    /,
+    judged: tuple[str, ...],
+    *,
+    items: int,
+    folds: Path | None,
+    forget: bool,
+    as_json: bool,
 ) -> int:
     r"""Fit scores, so that 0.5 means: as probably relevant as not.
 
     Without arguments, items of your own catalog ask, spread evenly, and what has their group or their category is
     relevant. With protocols of `nitari eval` (luma, flat, qrels, unrelated) and their folders, photos ask, and what is
-    judged relevant, or has the query's category, is. The fit is kept in the home folder, and servers use it once they
-    are started again.
+    judged relevant, or has the query's category, is. A model that was trained on these very photos finds them too
+    easily: give the --folds that `nitari train` wrote beside it. The fit is kept in the home folder, and servers use it
+    once they are started again.
 
     \b
     nitari calibrate
@@ -57,7 +67,12 @@ def calibrate_command(
         click.echo(f"forgotten: {path}")
         return 0
     plain = settings.model_copy(update={"search": settings.search.model_copy(update={"calibrated": False})})
-    spec, pairs = _judged(plain, asked, quiet=as_json) if asked else _own(plain, items)
+    if folds is not None and not asked:
+        raise UsageError(
+            "--folds is for protocols; a catalog's own items ask the model that embedded them",
+            remedy="name a protocol of `nitari eval` and its folder too, or leave out --folds",
+        )
+    spec, pairs = _judged(plain, asked, folds, quiet=as_json) if asked else _own(plain, items)
     fit = fit_calibration(pairs)
     told = {
         "from": [f"{protocol} {folder.name}" for protocol, folder in asked] or ["the catalog's own items"],
@@ -89,14 +104,16 @@ def _asked(judged: tuple[str, ...]) -> list[tuple[str, Path]]:
     return pairs
 
 
-def _judged(settings: Settings, asked: list[tuple[str, Path]], *, quiet: bool) -> tuple[CollectionSpec, list[Pair]]:
+def _judged(
+    settings: Settings, asked: list[tuple[str, Path]], folds: Path | None, *, quiet: bool
+) -> tuple[CollectionSpec, list[Pair]]:
     """What protocols teach."""
     from nitari.cli.evaluating import measure
     from nitari.recipes import Extractors
 
     pairs: list[Pair] = []
     for protocol, folder in asked:
-        pairs += _pairs_of(measure(settings, protocol, folder, quiet=quiet), settings.search.category)
+        pairs += _pairs_of(measure(settings, protocol, folder, folds=folds, quiet=quiet), settings.search.category)
     return Extractors(settings).build().spec, pairs
 
 

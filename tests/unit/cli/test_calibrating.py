@@ -103,3 +103,10 @@ def test_which_hits_of_a_run_count() -> None:
     run = Run(protocol, {}, {}, 1000, ImportReport("f"), 1.0, hits={query.query_id: hits for query in queries})
     relevant = [Pair(0.5, True), Pair(0.5, True), Pair(0.5, False)]
     assert list(_pairs_of(run, "product_type")) == [*relevant, *[Pair(0.5, False)] * 3]
+
+
+def test_folds_want_a_protocol(home: Path) -> None:
+    """A catalog's own items cannot ask a model that did not embed them."""
+    result = _run(home, "--folds", str(home))
+    assert isinstance(result.exception, UsageError)
+    assert "--folds is for protocols" in str(result.exception)

@@ -100,7 +100,7 @@ def test_whole(feed: Path, tmp_path: Path) -> None:
 
 
 def test_again(feed: Path, tmp_path: Path) -> None:
-    """The same feeds give the same card, from the beginning, and where everything was done already; one without a gate."""
+    """The same feeds give the same card, from the beginning and where everything was done; one without a gate."""
     out = tmp_path / "out"
     train(feed, out, "--frozen-dim", "0")
     first = (out / "trained.toml").read_bytes()
