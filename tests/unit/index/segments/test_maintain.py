@@ -414,18 +414,20 @@ def test_any_history_is_held(tmp_path_factory: pytest.TempPathFactory, data: st.
     store = IndexStore(tmp_path_factory.mktemp("index"), origin=ORIGIN, engines={})
     truth = Truth()
     maintainer = _maintainer(store, truth)
-    for number in range(data.draw(st.integers(1, 6))):
-        truth.put(*range(number * 1000, number * 1000 + data.draw(st.integers(0, 900))))
-        some = sorted(truth.rows)
-        truth.delete(*some[:: data.draw(st.integers(1, 9))])
-        if data.draw(st.booleans()):
-            maintainer.close()
-            maintainer = _maintainer(store, truth)
-        files = [path for path in _files(store) if path.name != "maintainer.json"]
-        damaged = data.draw(st.booleans())
-        if files and damaged:
-            path: Path = data.draw(st.sampled_from(files))
-            path.write_bytes(path.read_bytes()[:-1])
-        maintainer.run_once(settle=data.draw(st.booleans()))
-        _assert_holds(store, truth, missing=POLICY.rows_to_seal(DIM))
-    maintainer.close()
+    try:
+        for number in range(data.draw(st.integers(1, 6))):
+            truth.put(*range(number * 1000, number * 1000 + data.draw(st.integers(0, 900))))
+            some = sorted(truth.rows)
+            truth.delete(*some[:: data.draw(st.integers(1, 9))])
+            if data.draw(st.booleans()):
+                maintainer.close()
+                maintainer = _maintainer(store, truth)
+            files = [path for path in _files(store) if path.name != "maintainer.json"]
+            damaged = data.draw(st.booleans())
+            if files and damaged:
+                path: Path = data.draw(st.sampled_from(files))
+                path.write_bytes(path.read_bytes()[:-1])
+            maintainer.run_once(settle=data.draw(st.booleans()))
+            _assert_holds(store, truth, missing=POLICY.rows_to_seal(DIM))
+    finally:  # also where a draw ends the example
+        maintainer.close()
