@@ -173,6 +173,7 @@ def _nitari() -> list[Contestant]:
         Contestant("nitari", python, script, "mobilenet-v2", "mobilenet-v2, whole photo, no descriptor"),
         Contestant("nitari+descriptor", python, script, "mobilenet-v2+descriptor", "the same, color descriptor kept"),
         Contestant("nitari default", python, script, "default", "product found, two views, descriptor"),
+        Contestant("nitari fast", python, script, "fast", "product found, one view, descriptor"),
     ]
 
 

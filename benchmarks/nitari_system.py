@@ -15,6 +15,7 @@ from nitari.wiring import open_feed, open_ingester, open_searcher
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "default": {},
+    "fast": {"preset": "fast"},
     "mobilenet-v2": {
         "models": {"embedder": "mobilenet-v2"},
         "extract": {"regions": "whole", "views": "whole", "lowlevel": False},

@@ -8,6 +8,7 @@ import math
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,10 @@ def open_calibration(settings: Settings, spec: CollectionSpec) -> Calibration | 
     """
     if not settings.search.calibrated:
         return None
-    return _own(calibration_path(settings, spec), spec) or _of_card(settings, spec)
+    own, cards = _own(calibration_path(settings, spec), spec), _of_card(settings, spec)
+    if own is None or cards is None:
+        return own or cards
+    return replace(own, unfamiliar=cards.unfamiliar)  # which a catalog's own items cannot tell
 
 
 def calibration_path(settings: Settings, spec: CollectionSpec) -> Path:
@@ -113,7 +117,9 @@ def _of_card(settings: Settings, spec: CollectionSpec) -> Calibration | None:
     except NitariError as exc:  # a collection is searched, by item and by vector, though its card is gone
         log.warning("a model card cannot be read for its calibration", extra={"reason": exc.message})
         return None
-    return None if found is None else Calibration(found.slope, found.offset, found.recommended)
+    if found is None:
+        return None
+    return Calibration(found.slope, found.offset, found.recommended, found.unfamiliar)
 
 
 def _damaged(path: Path, found: str) -> StateError:

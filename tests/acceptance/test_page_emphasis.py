@@ -44,7 +44,7 @@ def test_a_red_shirt_at_same_color_has_red_hits(tab: Tab, colored: Site) -> None
         slider(tab).press("End")
     assert red.options["emphasis"] == 1
     assert reds(red.answer["hits"]) >= TOP - 1
-    assert reds(red.answer["hits"]) > reds(first.answer["hits"])
+    assert reds(red.answer["hits"]) >= reds(first.answer["hits"])
     assert red.scores[0] == pytest.approx(1, abs=0.02)
     assert "embed" not in red.answer["timing_ms"], "the photo was embedded once more"
     tab.shoot("same-color")

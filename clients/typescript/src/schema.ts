@@ -563,7 +563,7 @@ export interface components {
         AliasBody: {
             /**
              * Collection
-             * @example fashion-baseline
+             * @example nitari-fashion
              */
             collection: string;
         };
@@ -2542,7 +2542,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "collection": "fashion-baseline",
+                     *       "collection": "nitari-fashion",
                      *       "items": 204,
                      *       "seq": 1204,
                      *       "status": "ok"
@@ -3278,7 +3278,7 @@ export interface operations {
                      *       "aliases": [
                      *         {
                      *           "alias": "default",
-                     *           "collection": "fashion-baseline",
+                     *           "collection": "nitari-fashion",
                      *           "previous": "efficientnet-lite0",
                      *           "serving": true,
                      *           "since": "2026-11-24T09:30:00Z"
@@ -3449,7 +3449,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "collection": "fashion-baseline"
+                 *       "collection": "nitari-fashion"
                  *     }
                  */
                 "application/json": components["schemas"]["AliasBody"];
@@ -3465,7 +3465,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "alias": "default",
-                     *       "collection": "fashion-baseline",
+                     *       "collection": "nitari-fashion",
                      *       "previous": "efficientnet-lite0",
                      *       "serving": true,
                      *       "since": "2026-11-24T09:30:00Z"
@@ -3761,7 +3761,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "alias": "default",
-                     *       "collection": "fashion-baseline",
+                     *       "collection": "nitari-fashion",
                      *       "previous": "efficientnet-lite0",
                      *       "serving": true,
                      *       "since": "2026-11-24T09:30:00Z"
@@ -3974,7 +3974,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "collections": [
-                     *         "fashion-baseline"
+                     *         "nitari-fashion"
                      *       ]
                      *     }
                      */
@@ -4155,7 +4155,7 @@ export interface operations {
                      *         "max_pixels": 100000000,
                      *         "max_window": 10000
                      *       },
-                     *       "name": "fashion-baseline",
+                     *       "name": "nitari-fashion",
                      *       "query_photo_days": 30,
                      *       "seq": 1204
                      *     }
@@ -5050,7 +5050,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "collection": "fashion-baseline",
+                     *       "collection": "nitari-fashion",
                      *       "hit": {
                      *         "box": [
                      *           0,
@@ -7814,7 +7814,7 @@ export interface operations {
                      *         "probability": 0.93,
                      *         "value": "Gear > Bags"
                      *       },
-                     *       "collection": "fashion-baseline",
+                     *       "collection": "nitari-fashion",
                      *       "facets": [
                      *         {
                      *           "high": null,
@@ -8233,7 +8233,7 @@ export interface operations {
                      *         "probability": 0.93,
                      *         "value": "Gear > Bags"
                      *       },
-                     *       "collection": "fashion-baseline",
+                     *       "collection": "nitari-fashion",
                      *       "facets": [
                      *         {
                      *           "high": null,
@@ -10262,7 +10262,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "catalog_seq": 1204,
-                     *       "collection": "fashion-baseline",
+                     *       "collection": "nitari-fashion",
                      *       "feeds": {
                      *         "feed.csv": 204
                      *       },

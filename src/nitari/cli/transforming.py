@@ -289,10 +289,12 @@ def _fit(
     if fold is not None:
         samples = samples.at(samples.folds(fold[1]) != fold[0])
     wanted = None if given is None else Reach(*given)
-    judgement, reach = judge(samples, reach=wanted, embedder=chosen.embedder.fingerprint)
-    learned = learn(samples, embedder=chosen.embedder.fingerprint)
+    gate, embedder = chosen.extractor.gate, chosen.embedder.fingerprint
+    watched = None if gate is None else gate.watched
+    judgement, reach = judge(samples, reach=wanted, embedder=embedder, watched=watched)
+    learned = learn(samples, embedder=embedder, watched=watched)
     left_out = None if fold is None else f"{fold[0]}/{fold[1]}"
-    told = _told(chosen, samples, judgement, learned.counts, left_out)
+    told = {**_told(chosen, samples, judgement, learned.counts, left_out), "reach": [reach.away, reach.towards]}
     transform = learned.reaching(reach, told=told)
     if into_card:
         path, sha256 = name_in_card(chosen.card, transform)

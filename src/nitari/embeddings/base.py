@@ -75,6 +75,11 @@ class QueryGate(Protocol):
     Safe to use from several threads at once.
     """
 
+    @property
+    def watched(self) -> tuple[int, int]:
+        """Start and stop of the numbers that tell: who moves a query's vector must leave them as they are."""
+        ...
+
     def familiarity(self, vectors: FloatArray) -> FloatArray:
         """How much each vector shows what the model was trained on, 0-1: float32 ``[n]``.
 
@@ -84,7 +89,7 @@ class QueryGate(Protocol):
         ...
 
     def gains(self, vectors: FloatArray) -> FloatArray:
-        """What each block is to be multiplied with, 0 or more: float32 ``[n, blocks]``; all 1 for the most familiar.
+        """What each block is to be multiplied with, 0 or more: float32 ``[n, blocks]``.
 
         Args:
             vectors: float32 ``[n, dim]``, unit rows.

@@ -45,15 +45,20 @@ class SubspaceGate:
         self._slope = spec.slope
         self._inside = slice(first, first + spec.directions)
         self._part = slice(first, first + width)
-        shares = np.square(np.array(spec.unfamiliar))
         own = np.array([block.share for block in blocks], dtype=np.float64)
-        self._unfamiliar = (shares / shares.sum() / own).astype(np.float32)
+        weights = np.square(np.array((spec.familiar, spec.unfamiliar)))
+        self._gains = (weights / weights.sum(axis=1, keepdims=True) / own).astype(np.float32)
+
+    @property
+    def watched(self) -> tuple[int, int]:
+        """See ``QueryGate.watched``."""
+        return self._part.start, self._part.stop
 
     def familiarity(self, vectors: FloatArray) -> FloatArray:
         """See ``QueryGate.familiarity``."""
         whole = np.square(vectors[:, self._part], dtype=np.float64).sum(axis=1)
         inside = np.square(vectors[:, self._inside], dtype=np.float64).sum(axis=1)
-        # A vector without that part says nothing of itself, and is taken as it is.
+        # A vector without that part says nothing of itself, and is taken for familiar.
         share = np.where(whole > 1e-9, inside / np.maximum(whole, 1e-9), 1.0)
         known: FloatArray = (0.5 * (1 + np.tanh(self._slope * (share - self._middle) / 2))).astype(np.float32)
         return known
@@ -61,5 +66,5 @@ class SubspaceGate:
     def gains(self, vectors: FloatArray) -> FloatArray:
         """See ``QueryGate.gains``."""
         known = self.familiarity(vectors)[:, None]
-        mixed: FloatArray = known + (1 - known) * self._unfamiliar
+        mixed: FloatArray = known * self._gains[0] + (1 - known) * self._gains[1]
         return mixed

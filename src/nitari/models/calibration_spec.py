@@ -15,11 +15,13 @@ class CalibrationSpec:
         slope: Above 0; see ``nitari.search.calibration.Calibration``.
         offset: Any number.
         recommended: The ``min_score`` to recommend, 0-1.
+        unfamiliar: 0 or more; see there too. Only of use beside a gate.
     """
 
     slope: float
     offset: float
     recommended: float = 0.5
+    unfamiliar: float = 0.0
 
 
 def read_calibration(table: Table) -> CalibrationSpec | None:
@@ -33,7 +35,14 @@ def read_calibration(table: Table) -> CalibrationSpec | None:
     for key in ("slope", "offset"):
         if key not in table:
             raise table.complaint(key, "missing here", "a number, as `nitari calibrate` fits it")
-    spec = CalibrationSpec(table.number("slope", 1.0), table.number("offset", 0.0), table.number("recommended", 0.5))
+    spec = CalibrationSpec(
+        table.number("slope", 1.0),
+        table.number("offset", 0.0),
+        table.number("recommended", 0.5),
+        table.number("unfamiliar", 0.0),
+    )
+    if spec.unfamiliar < 0:
+        raise table.error("unfamiliar", spec.unfamiliar, "a number of 0 or more")
     if spec.slope <= 0:
         raise table.error("slope", spec.slope, "a number above 0")
     if not 0 <= spec.recommended <= 1:

@@ -19,6 +19,7 @@ class GateSpec:
         directions: How many of its first numbers are those that familiar photos lie in.
         middle: The share of that part's squared length in these directions at which a photo is half familiar, 0-1.
         slope: How fast familiarity grows there, above 0.
+        familiar: The weight of each part where a photo is familiar, in place of the part's own; 0 or more.
         unfamiliar: The weight of each part where a photo is not familiar at all, in place of the part's own; 0 or more.
     """
 
@@ -26,6 +27,7 @@ class GateSpec:
     directions: int
     middle: float
     slope: float
+    familiar: tuple[float, ...]
     unfamiliar: tuple[float, ...]
 
 
@@ -49,13 +51,15 @@ def read_gate(table: Table, *, parts: int) -> GateSpec | None:
         directions=table.integer("directions", low=1, high=65536),
         middle=table.number("middle", 0.5),
         slope=table.number("slope", 1.0),
+        familiar=table.numbers("familiar", count=parts),
         unfamiliar=table.numbers("unfamiliar", count=parts),
     )
     if not 0 < spec.middle < 1:
         raise table.error("middle", spec.middle, "a number between 0 and 1")
     if spec.slope <= 0:
         raise table.error("slope", spec.slope, "a number above 0")
-    if min(spec.unfamiliar) < 0 or not any(spec.unfamiliar):
-        raise table.error("unfamiliar", list(spec.unfamiliar), "numbers of 0 or more, not all 0")
+    for key, weights in (("familiar", spec.familiar), ("unfamiliar", spec.unfamiliar)):
+        if min(weights) < 0 or not any(weights):
+            raise table.error(key, list(weights), "numbers of 0 or more, not all 0")
     table.finish()
     return spec

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ class Calibration:
         slope: Above 0.
         offset: Any finite number.
         recommended: The ``min_score`` below which hits are mostly of no use, 0-1; ``None`` where nobody measured it.
+        unfamiliar: What the log odds lack for a query that shows nothing of what the model was trained on, 0 or more:
+            it is compared by frozen features, which are more alike for anything. See ``of_query``.
 
     Raises:
         UsageError: where the numbers are not such.
@@ -30,6 +32,7 @@ class Calibration:
     slope: float
     offset: float
     recommended: float | None = None
+    unfamiliar: float = 0.0
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.slope) and self.slope > 0 and math.isfinite(self.offset)):
@@ -38,8 +41,16 @@ class Calibration:
                 "offset",
                 remedy="fit it anew with `nitari calibrate`",
             )
+        if not (math.isfinite(self.unfamiliar) and self.unfamiliar >= 0):
+            raise UsageError(f"a calibration takes {self.unfamiliar} off the unfamiliar; expected 0 or more")
         if self.recommended is not None and not 0.0 <= self.recommended <= 1.0:
             raise UsageError(f"a calibration recommends the min_score {self.recommended}; expected one in 0-1")
+
+    def of_query(self, familiarity: float) -> Calibration:
+        """The calibration of a query that is so familiar, 0-1 (``nitari.embeddings.base.QueryGate``)."""
+        if not self.unfamiliar:
+            return self
+        return replace(self, offset=self.offset - self.unfamiliar * (1 - familiarity))
 
     def scores(self, likeness: NDArray[np.float64]) -> NDArray[np.float64]:
         """The probabilities, 0-1: float64 of the same shape, in the same order."""

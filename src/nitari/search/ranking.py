@@ -53,6 +53,7 @@ class Wish:
         attribute: Which attribute says what an item is.
         classifier: Tells the category of vectors; ``None`` to leave categories alone.
         own: The category, where it is known and nothing is to be guessed.
+        familiarity: How much the query shows what the model was trained on, 0-1.
         collapse: Whether the same photos are shown once.
     """
 
@@ -64,6 +65,7 @@ class Wish:
     classifier: Classifier | None = None
     own: str | None = None
     collapse: bool = True
+    familiarity: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +79,7 @@ class Ranked:
         seen: float64 ``[n]``: the distances after the second pass; what ``distances`` differ by is the category's.
         duplicates: For some, by place, the ordinals of the listings that show the same photo and are left out.
         guess: What the query was taken for; ``None`` where categories were left alone.
+        familiarity: Of the query, as in ``Wish``.
     """
 
     views: NDArray[np.int64]
@@ -85,6 +88,7 @@ class Ranked:
     seen: Distances
     duplicates: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     guess: Guess | None = None
+    familiarity: float = 1.0
 
     def __len__(self) -> int:
         return int(self.views.size)
@@ -100,6 +104,7 @@ class Ranked:
             seen=self.seen[:count].copy(),
             duplicates={at: ids for at, ids in self.duplicates.items() if at < count},
             guess=self.guess,
+            familiarity=self.familiarity,
         )
 
 
@@ -164,7 +169,7 @@ def _ordered(holding: Holding, nearest: Nearest, wish: Wish, belief: Belief | No
     # Behind the window nothing may score more than in it.
     shown = np.maximum.accumulate(distances[order])
     guess = None if belief is None else belief.guess
-    return Ranked(views[order], shown, found[order], seen[order], duplicates, guess)
+    return Ranked(views[order], shown, found[order], seen[order], duplicates, guess, wish.familiarity)
 
 
 def _look_again(holding: Holding, views: NDArray[np.int64], distances: Distances, asking: Weighed) -> None:

@@ -170,7 +170,7 @@ class Searcher:
         asked = perf_counter()
         with self._gallery.reading() as holding:
             found = self._ranked(holding, query, question.vectors, wanted, learned, trace)
-            hits, more = _page(holding, found, query, self._calibration)
+            hits, more = _page(holding, found, query, self._calibration_of(found))
             if query.why:
                 hits = self._explained(holding, hits, found, query, question.vectors)
             total = self._counts.total(holding, wanted)
@@ -371,6 +371,7 @@ class Searcher:
                 classifier=classifier,
                 own=self._own_category(holding, query),
                 collapse=query.collapse,
+                familiarity=1.0 if self._gate is None else float(self._gate.familiarity(vectors).max()),
             )
             return ranked(holding, find, wish, count)
 
@@ -387,8 +388,12 @@ class Searcher:
         """The hits of a page, each with what its score is made of."""
         asking = weighed(self._wanted(holding, query, brought)[0], self._blocks, query.emphasis, self._gate)
         page = slice(query.offset, query.offset + len(hits))
-        told = reasons(holding, found, page, asking, self._blocks, self._calibration)
+        told = reasons(holding, found, page, asking, self._blocks, self._calibration_of(found))
         return tuple(replace(hit, why=why) for hit, why in zip(hits, told, strict=True))
+
+    def _calibration_of(self, found: Ranked) -> Calibration | None:
+        """The calibration of this very query."""
+        return None if self._calibration is None else self._calibration.of_query(found.familiarity)
 
     def _own_category(self, holding: Holding, query: Query) -> str | None:
         """What the query's item says that it is; ``None`` where it does not, or where likes and dislikes bend it."""

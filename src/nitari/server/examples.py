@@ -45,7 +45,7 @@ STEP: Example = {
     "ms": 0.05,
 }
 ANSWER: Example = {
-    "collection": "fashion-baseline",
+    "collection": "nitari-fashion",
     "hits": [HIT],
     "more": True,
     "total": 204,
@@ -67,7 +67,7 @@ HEAT: Example = {
     "fall": 0.21,
 }
 HEATMAP: Example = {
-    "collection": "fashion-baseline",
+    "collection": "nitari-fashion",
     "similarity": 0.78,
     "query": {**HEAT, "image": None},
     "query_reason": "",
@@ -77,7 +77,7 @@ HEATMAP: Example = {
 }
 ALIAS: Example = {
     "alias": "default",
-    "collection": "fashion-baseline",
+    "collection": "nitari-fashion",
     "previous": "efficientnet-lite0",
     "since": "2026-11-24T09:30:00Z",
     "serving": True,
@@ -138,7 +138,7 @@ BATCH_BODY: Example = {
 }
 BATCH: Example = {"results": [EDIT, {**DELETED, "item_id": "24-mb02"}], "failed": 0, "seq": 1206}
 COLLECTION: Example = {
-    "name": "fashion-baseline",
+    "name": "nitari-fashion",
     "aliases": ["default"],
     "dim": 2560,
     "items": 204,
@@ -158,10 +158,10 @@ COLLECTION: Example = {
         "max_batch": 1000,
     },
 }
-COLLECTIONS: Example = {"collections": ["fashion-baseline"]}
+COLLECTIONS: Example = {"collections": ["nitari-fashion"]}
 STATS: Example = {
     "version": "0.1.0",
-    "collection": "fashion-baseline",
+    "collection": "nitari-fashion",
     "items": 204,
     "groups": 88,
     "images": 420,
@@ -203,6 +203,6 @@ JOB: Example = {
     "problem": None,
 }
 JOBS: Example = {"jobs": [JOB]}
-READY: Example = {"status": "ok", "collection": "fashion-baseline", "items": 204, "seq": 1204}
+READY: Example = {"status": "ok", "collection": "nitari-fashion", "items": 204, "seq": 1204}
 SESSION: Example = {"needed": True, "granted": False}
 METRICS = 'nitari_stage_seconds_count{stage="total"} 1042.0\n'

@@ -273,7 +273,7 @@ class CollectionsModel(BaseModel):
 class AliasBody(Wire):
     """What an alias shall name."""
 
-    collection: str = Field(min_length=1, max_length=256, examples=["fashion-baseline"])
+    collection: str = Field(min_length=1, max_length=256, examples=["nitari-fashion"])
 
 
 class AliasModel(BaseModel):

@@ -9,7 +9,7 @@ feed's own further components keep less of them: ``docs/accuracy.md``.)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,22 +84,24 @@ def inside_share(head: Head, views: FloatArray) -> FloatArray:
     return share
 
 
-def gate_for(held_out: FloatArray, dim: int, parts: Sequence[str]) -> GateSpec:
+def gate_for(held_out: FloatArray, dim: int, weights: Mapping[str, float]) -> GateSpec:
     """The gate that knows most photos of the feed.
 
     Args:
         held_out: ``inside_share`` of photos by a head that was made without them.
         dim: How many numbers that head gives.
-        parts: Names of the card's parts, in order, ``frozen`` among them.
+        weights: Of the card's parts by name, in order, ``frozen`` among them.
     """
-    weights = {"frozen": 1.0, "color": UNFAMILIAR_COLOR}
+    unfamiliar = {"frozen": 1.0, "color": UNFAMILIAR_COLOR}
     middle = float(np.quantile(held_out, 1 - EXPECTED))
     return GateSpec(
-        part=list(parts).index("frozen"),
+        part=list(weights).index("frozen"),
         directions=inside_of(dim),
         middle=round(min(max(middle, 0.01), 0.99), 4),
         slope=SLOPE,
-        unfamiliar=tuple(weights.get(part, 0.0) for part in parts),
+        # The frozen features know the wearer, and find other worn photos where they have a say (docs/accuracy.md).
+        familiar=tuple(0.0 if part == "frozen" else weight for part, weight in weights.items()),
+        unfamiliar=tuple(unfamiliar.get(part, 0.0) for part in weights),
     )
 
 

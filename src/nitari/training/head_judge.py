@@ -117,8 +117,6 @@ class Judge:
         if heads is not None:
             parts["shape"] = np.stack([heads.shape(rows) for rows in plain])
             parts["color"] = np.stack([heads.color(rows) for rows in color])
-            if heads.frozen is not None:
-                parts["frozen"] = np.stack([heads.frozen(rows) for rows in plain])
         return parts
 
     def _styles(self, vectors: FloatArray, fold: int, feed: int, found: Mapping[str, list[FloatArray]]) -> None:
@@ -159,10 +157,9 @@ class Judge:
 
 def _joined(parts: Mapping[str, FloatArray], weights: Weights) -> FloatArray:
     """What production would store of every photo, the mean of its views: float32 ``[n, dim]``, unit rows."""
+    # The frozen part has no say in what the feed shows; with the gate before it, each of the others keeps its share.
     counted = {name: weight for name, weight in asdict(weights).items() if weight and name in parts}
-    means = {name: parts[name].sum(axis=0) for name in counted}
-    if "frozen" in means:  # then there is a gate, and each part keeps its share
-        means = {name: unit_rows(mean)[0] for name, mean in means.items()}
+    means = {name: unit_rows(parts[name].sum(axis=0))[0] for name in counted}
     return unit_rows(np.concatenate([np.float32(weight) * means[name] for name, weight in counted.items()], axis=1))[0]
 
 

@@ -162,7 +162,7 @@ def _gate(heads: Sequence[Heads], sights: Sights, fold: NDArray[np.intp], weight
     if not projections:
         return None
     held_out = [inside_share(own, sights.shape[:PLAIN, fold == number]) for number, own in enumerate(projections)]
-    counted = [part for part, weight in asdict(weights).items() if weight]
+    counted = {part: weight for part, weight in asdict(weights).items() if weight}
     return gate_for(np.concatenate(held_out), projections[0].dim, counted)
 
 

@@ -7,7 +7,7 @@ Nothing else is needed than the vectors that the gallery has anyway.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -121,17 +121,22 @@ class Learned:
         )
 
 
-def learn(samples: Samples, *, embedder: str, base: float = BASE) -> Learned:
+def learn(samples: Samples, *, embedder: str, base: float = BASE, watched: tuple[int, int] | None = None) -> Learned:
     """Learn cue, kinds and directions from all samples.
 
     Args:
         samples: Of both sorts.
         embedder: Fingerprint of the embedder that made their vectors.
         base: See ``LinearTransform``.
+        watched: Numbers of a vector that are left as they are, and are not asked, because a gate goes by them.
 
     Raises:
         DataError: too few photos of one sort.
     """
+    if watched is not None:
+        vectors = samples.vectors.copy()
+        vectors[:, slice(*watched)] = 0
+        samples = replace(samples, vectors=vectors)
     worn, flat = int(samples.worn.sum()), int((~samples.worn).sum())
     if min(worn, flat) < FEWEST:
         raise DataError(

@@ -116,7 +116,12 @@ class _Asked:
 
 
 def judge(
-    samples: Samples, *, reach: Reach | None = None, embedder: str = "", folds: int = FOLDS
+    samples: Samples,
+    *,
+    reach: Reach | None = None,
+    embedder: str = "",
+    folds: int = FOLDS,
+    watched: tuple[int, int] | None = None,
 ) -> tuple[Judgement, Reach]:
     """Judge by cross-validation: each photo asks what was learned from other sellers and styles.
 
@@ -125,6 +130,7 @@ def judge(
         reach: How far to move; where not given, it is chosen for each fold from the others, as for the final one.
         embedder: See ``learn``.
         folds: How many.
+        watched: See ``learn``.
 
     Returns:
         What was found, and how far the final transform should move: as chosen from all folds.
@@ -134,7 +140,7 @@ def judge(
     kinds_right, kinds_asked = 0, 0
     asked: list[tuple[_Asked, _Asked]] = []
     for fold in range(folds):
-        learned = learn(samples.at(numbers != fold), embedder=embedder)
+        learned = learn(samples.at(numbers != fold), embedder=embedder, watched=watched)
         held = numbers == fold
         made = learned.transform
         odds = samples.vectors @ made.cue_weights + made.cue_offset

@@ -81,7 +81,7 @@ def test_descriptor_as_a_part() -> None:
     assert part.embed(PHOTO, []).shape == (0, 300)
 
 
-GATE = GateSpec(part=1, directions=1, middle=0.7, slope=40.0, unfamiliar=(0.0, 1.0))
+GATE = GateSpec(part=1, directions=1, middle=0.7, slope=40.0, familiar=(1.0, 0.0), unfamiliar=(0.0, 1.0))
 
 
 class Counting(Fixed):

@@ -34,6 +34,8 @@ def test_reads() -> None:
     """Slope and offset are needed, the recommended score is .5 unless it says otherwise; no table is none."""
     assert _read({"slope": 17, "offset": -12.5}) == CalibrationSpec(17.0, -12.5, 0.5)
     assert _read({"slope": 17, "offset": -12.5, "recommended": 0.3}) == CalibrationSpec(17.0, -12.5, 0.3)
+    spec = CalibrationSpec(17.0, -12.5, 0.5, 2.5)
+    assert _read({"slope": 17, "offset": -12.5, "unfamiliar": 2.5}) == spec
     assert _read(None) is None
 
 

@@ -10,7 +10,7 @@ from nitari.errors import ModelError
 from nitari.models.gate_spec import GateSpec, read_gate
 from nitari.models.table import read_toml
 
-GOOD = "part = 1\ndirections = 3\nmiddle = 0.8\nslope = 60\nunfamiliar = [0, 1.0, 0.2]\n"
+GOOD = "part = 1\ndirections = 3\nmiddle = 0.8\nslope = 60\nfamiliar = [1, 0, 0.9]\nunfamiliar = [0, 1.0, 0.2]\n"
 
 
 def read(tmp_path: Path, text: str) -> GateSpec | None:
@@ -22,7 +22,7 @@ def read(tmp_path: Path, text: str) -> GateSpec | None:
 
 def test_a_gate(tmp_path: Path) -> None:
     """Every key says what it is called; no table is no gate."""
-    assert read(tmp_path, f"[gate]\n{GOOD}") == GateSpec(1, 3, 0.8, 60.0, (0.0, 1.0, 0.2))
+    assert read(tmp_path, f"[gate]\n{GOOD}") == GateSpec(1, 3, 0.8, 60.0, (1.0, 0.0, 0.9), (0.0, 1.0, 0.2))
     assert read(tmp_path, "") is None
 
 
@@ -34,6 +34,7 @@ def test_a_gate(tmp_path: Path) -> None:
         ("middle = 1", "between 0 and 1"),
         ("slope = 0", "above 0"),
         ("unfamiliar = [0, 0, 0]", "not all 0"),
+        ("familiar = [0, 0, 0]", "not all 0"),
         ("unfamiliar = [1, -1, 0]", "0 or more"),
         ("unfamiliar = [1, 1]", "3 numbers"),
         ("other = 1", "other"),
@@ -48,7 +49,7 @@ def test_a_gate_that_is_wrong(tmp_path: Path, line: str, told: str) -> None:
     assert told in str(caught.value)
 
 
-@pytest.mark.parametrize("key", ["part", "directions", "middle", "slope", "unfamiliar"])
+@pytest.mark.parametrize("key", ["part", "directions", "middle", "slope", "familiar", "unfamiliar"])
 def test_a_gate_lacks_something(tmp_path: Path, key: str) -> None:
     """Nothing has a default: a gate is measured."""
     kept = "".join(f"{own}\n" for own in GOOD.splitlines() if not own.startswith(f"{key} "))

@@ -68,3 +68,21 @@ def test_numbers_that_are_none(slope: float, offset: float, recommended: float) 
     """A calibration that would turn rankings around, or is not finite, cannot exist."""
     with pytest.raises(UsageError):
         Calibration(slope, offset, recommended)
+
+
+def test_the_unfamiliar_need_more() -> None:
+    """A query that shows nothing familiar has lower scores, the more the less familiar; a familiar one has its own."""
+    made = Calibration(18.0, -12.0, 0.5, unfamiliar=3.0)
+    likeness = np.array([0.5, 0.7, 0.9])
+    np.testing.assert_array_equal(made.of_query(1.0).scores(likeness), made.scores(likeness))
+    np.testing.assert_allclose(made.of_query(0.0).scores(likeness), Calibration(18.0, -15.0).scores(likeness))
+    assert (made.of_query(0.5).scores(likeness) < made.scores(likeness)).all()
+    plain = Calibration(18.0, -12.0)
+    assert plain.of_query(0.0) is plain
+
+
+@pytest.mark.parametrize("unfamiliar", [-1.0, float("nan")])
+def test_a_bonus_for_the_unfamiliar(unfamiliar: float) -> None:
+    """What is taken off is a number of 0 or more."""
+    with pytest.raises(UsageError, match="off the unfamiliar"):
+        Calibration(1.0, 0.0, 0.5, unfamiliar)

@@ -125,6 +125,8 @@ def test_a_radius_leaves_nothing_out(vectors: FloatArray, emphasis: float, wante
 class Doubling:
     """A gate that doubles color."""
 
+    watched = (0, 6)
+
     def familiarity(self, vectors: FloatArray) -> FloatArray:
         """Of no interest here."""
         return np.ones(len(vectors), np.float32)

@@ -61,8 +61,9 @@ def test_the_gate_knows_its_feed() -> None:
     """98 of 100 photos of the feed, held out, are more familiar than not; of anything else none is."""
     head = frozen_head(familiar(400), None, 80)
     own = inside_share(head, np.stack([familiar(500, seed=1)] * 2))
-    gate = gate_for(own, 80, ["shape", "frozen", "color"])
-    assert (gate.part, gate.directions, gate.unfamiliar) == (1, 64, (0.0, 1.0, 0.2))
+    gate = gate_for(own, 80, {"shape": 1.0, "frozen": 0.3, "color": 0.9})
+    assert (gate.part, gate.directions, gate.familiar) == (1, 64, (1.0, 0.0, 0.9))
+    assert gate.unfamiliar == (0.0, 1.0, 0.2)
     assert np.mean(own >= gate.middle) == pytest.approx(0.98, abs=0.01)
     other = inside_share(head, np.stack([anything(500)] * 2))
     assert np.mean(other >= gate.middle) < 0.02

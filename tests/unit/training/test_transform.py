@@ -98,3 +98,14 @@ def test_too_few_photos(worn: bool) -> None:
     few = SAMPLES.at((SAMPLES.worn != worn) | (np.arange(len(SAMPLES)) < 4))
     with pytest.raises(DataError, match="at least 10"):
         learn(few, embedder="e")
+
+
+def test_watched_numbers_stay() -> None:
+    """What a gate goes by is neither asked nor moved; the rest is learned as if it were not there."""
+    made = learn(SAMPLES, embedder="e", watched=(2, 5)).transform
+    for array in (made.cue_weights, made.away, made.kind_weights.T, made.towards.T):
+        assert not array[2:5].any()
+        assert array[5:].any()
+    blank = SAMPLES.vectors.copy()
+    blank[:, 2:5] = 0
+    assert to_bytes(made) == to_bytes(learn(replace(SAMPLES, vectors=blank), embedder="e").transform)

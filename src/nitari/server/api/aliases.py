@@ -69,7 +69,7 @@ def router(api: Api) -> APIRouter:
         ),
         response_class=Response,
         responses=openapi.answers(AliasModel, examples.ALIAS, failing=(404,), body=True),
-        openapi_extra=openapi.json_body(AliasBody, {"collection": "fashion-baseline"}),
+        openapi_extra=openapi.json_body(AliasBody, {"collection": "nitari-fashion"}),
     )
     async def set_alias(alias: AliasName, request: Request) -> Response:
         return json_response(await api.edits.run(point, alias, await take(api, request, (JSON,))))
