@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from nitari.models.table import Table
 
+_FITTED = "a number, as `nitari calibrate` fits it"
+
 
 @dataclass(frozen=True, slots=True)
 class CalibrationSpec:
@@ -32,12 +34,9 @@ def read_calibration(table: Table) -> CalibrationSpec | None:
     """
     if table.absent:
         return None
-    for key in ("slope", "offset"):
-        if key not in table:
-            raise table.complaint(key, "missing here", "a number, as `nitari calibrate` fits it")
     spec = CalibrationSpec(
-        table.number("slope", 1.0),
-        table.number("offset", 0.0),
+        table.number("slope", expected=_FITTED),
+        table.number("offset", expected=_FITTED),
         table.number("recommended", 0.5),
         table.number("unfamiliar", 0.0),
     )

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from nitari.models.table import Table
 
+_WRITTEN = "a number, as `nitari train embedding` writes it"
+
 
 @dataclass(frozen=True, slots=True)
 class GateSpec:
@@ -43,14 +45,11 @@ def read_gate(table: Table, *, parts: int) -> GateSpec | None:
     """
     if table.absent:
         return None
-    for key in ("middle", "slope"):
-        if key not in table:
-            raise table.complaint(key, "missing here", "a number, as `nitari train embedding` writes it")
     spec = GateSpec(
         part=table.integer("part", low=0, high=parts - 1),
         directions=table.integer("directions", low=1, high=65536),
-        middle=table.number("middle", 0.5),
-        slope=table.number("slope", 1.0),
+        middle=table.number("middle", expected=_WRITTEN),
+        slope=table.number("slope", expected=_WRITTEN),
         familiar=table.numbers("familiar", count=parts),
         unfamiliar=table.numbers("unfamiliar", count=parts),
     )

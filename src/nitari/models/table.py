@@ -98,9 +98,9 @@ class Table:
             raise self.error(key, value, expected + f" and at most {high}")
         return value
 
-    def number(self, key: str, default: float) -> float:
+    def number(self, key: str, default: float | None = None, *, expected: str = "a number") -> float:
         """A finite number."""
-        value = float(self.get(key, (int, float), "a number", default))
+        value = float(self.get(key, (int, float), expected, default))
         if not math.isfinite(value):
             raise self.error(key, value, "a finite number")
         return value

@@ -110,14 +110,18 @@ class Judge:
         return Scores(**{name: float(np.concatenate(rows).mean()) if rows else None for name, rows in found.items()})
 
     def _parts(self, heads: Heads | None) -> Mapping[str, FloatArray]:
-        """The parts of all photos' vectors by name, float32 ``[views, n, any]``, unit rows."""
+        """The parts of all photos' vectors by name, float32 ``[n, any]``: what production has as means of views."""
         seen = self._sights
         plain, color = seen.shape[:PLAIN], seen.color
         parts = {"shape": plain, "color": color, "texture": seen.texture, "aspect": seen.aspect}
         if heads is not None:
             parts["shape"] = np.stack([heads.shape(rows) for rows in plain])
             parts["color"] = np.stack([heads.color(rows) for rows in color])
-        return parts
+        means = {name: views.sum(axis=0) for name, views in parts.items()}
+        if heads is None or heads.frozen is None:
+            return means
+        # With a gate before it, each part keeps its share; the frozen one has no say in what the feed shows.
+        return {name: unit_rows(mean)[0] for name, mean in means.items()}
 
     def _styles(self, vectors: FloatArray, fold: int, feed: int, found: Mapping[str, list[FloatArray]]) -> None:
         here = self._feed == feed
@@ -157,10 +161,8 @@ class Judge:
 
 def _joined(parts: Mapping[str, FloatArray], weights: Weights) -> FloatArray:
     """What production would store of every photo, the mean of its views: float32 ``[n, dim]``, unit rows."""
-    # The frozen part has no say in what the feed shows; with the gate before it, each of the others keeps its share.
     counted = {name: weight for name, weight in asdict(weights).items() if weight and name in parts}
-    means = {name: unit_rows(parts[name].sum(axis=0))[0] for name in counted}
-    return unit_rows(np.concatenate([np.float32(weight) * means[name] for name, weight in counted.items()], axis=1))[0]
+    return unit_rows(np.concatenate([np.float32(weight) * parts[name] for name, weight in counted.items()], axis=1))[0]
 
 
 def _best(cosines: FloatArray, k: int) -> Rows:
