@@ -332,7 +332,9 @@ class Column:
         numbers = self.numbers(used[kinds == NUMBER])
         bounds = (float(numbers.min()), float(numbers.max())) if numbers.size else None
         # A text and a list's element may be equal: they are one value then.
+        # A text that only deleted rows had is still in the vocabulary, but does not count.
         twins = self._twins(used[kinds == ELEMENT]) if (kinds == TEXT).any() else {}
+        twins = {element: text for element, text in twins.items() if counts[text]}
         for element, text in twins.items():
             counts[text] += counts[element]
         if twins:

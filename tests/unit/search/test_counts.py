@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nitari.catalog.base import IndexedItem
@@ -40,6 +40,8 @@ def _mixed(document: Mapping[str, Any]) -> bool:
     return len(parse_filter(document).names) > 1
 
 
+# An element whose equal text only a deleted item had, beside another text.
+@example([Row(str(at), str(at), "", {"color": color}) for at, color in enumerate(("Red", "red", ("Red",)))], {}, {}, {})
 @given(
     st.lists(rows(), max_size=8),
     # An empty filter inside of another is a condition that asks about nothing, and so not one about the color.
