@@ -13,7 +13,7 @@ import pytest
 
 from nitari.errors import StateError
 from nitari.index import kernels
-from nitari.index.calibrate import LEVELS, Effort, at_level, calibrate_searcher, effort_for
+from nitari.index.calibrate import Effort, at_level, calibrate_searcher, effort_for
 from nitari.index.segments.engine import BitArray, Built, HalfArray, Near, Searcher, SegmentEngine, SlotArray
 from nitari.index.segments.ivf import IvfEngine
 from nitari.types import FloatArray
@@ -139,7 +139,7 @@ def test_recall_is_what_calibration_measured(
     made: Opened, efforts: tuple[Effort, ...], queries: FloatArray, k: int
 ) -> None:
     """The effort for a level of recall reaches about that on queries that it was not measured with."""
-    effort = effort_for(at_level(efforts, LEVELS[3]), k, lists=made.searcher.lists)
+    effort = effort_for(at_level(efforts, 0.99), k, lists=made.searcher.lists)
     shares = [
         recall(
             made.rows,

@@ -79,6 +79,10 @@ class Lists:
     def only(self, slots: SlotArray) -> None:
         """It has to be built."""
 
+    def even(self, slots: SlotArray) -> bool:
+        """It does not know."""
+        return False
+
     def cost_ns(self, *, probes: int, candidates: int, share: float = 1.0, together: bool = False) -> float:
         """A nanosecond a row, a hundred a candidate."""
         return 1e3 + probes * len(self._rows) / self.lists + 100.0 * candidates

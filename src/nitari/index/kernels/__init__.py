@@ -50,6 +50,7 @@ class Lists:
         at: int32 ``[count]``: which of ``rows``, of which there may be more, each one is, ascending; ``None`` where
             they are all, in order.
 
+    ``coarse`` are the centroids in fp16: all are read for each query, and half as much is read twice as fast.
     ``handle`` is the compiled kernels' view of them.
     """
 
@@ -60,9 +61,12 @@ class Lists:
     codes: Bits
     rows: NDArray[np.float16]
     at: Places | None = None
+    coarse: NDArray[np.float16] = field(init=False, repr=False)
     handle: Any = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
+        with np.errstate(over="ignore"):  # of a damaged file: no numbers then, which kernels see to
+            object.__setattr__(self, "coarse", self.centroids.astype(np.float16))
         object.__setattr__(self, "handle", active.handle_of(self))
 
     @property

@@ -178,7 +178,7 @@ def handle_of(lists: Lists) -> Any:
             "parts": lists.codes.shape[1],
             "width": lists.codebooks.shape[1],
             "rotation": _floats(lists.rotation),
-            "centroids": _floats(lists.centroids),
+            "centroids": _rows(lists.coarse),
             "offsets": _slots(lists.offsets),
             "codebooks": _floats(lists.codebooks),
             "codes": _bytes(lists.codes),

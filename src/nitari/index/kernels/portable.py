@@ -75,7 +75,7 @@ def search_lists(
 ) -> tuple[Slots, FloatArray, int, int, int, int]:
     """See ``nitari.index.kernels.search_lists``; the tables are of float32, so candidates may differ at the margin."""
     rotated = np.vecdot(lists.rotation, vector)
-    biases = np.einsum("grc,r->gc", lists.centroids, rotated).ravel()[: lists.lists]
+    biases = np.einsum("grc,r->gc", lists.coarse, rotated).ravel()[: lists.lists]
     all_chosen = np.argsort(-biases, kind="stable")[:probes]
     chosen = all_chosen if seeds is None else all_chosen[skipped:]
     ranges = [np.arange(*lists.offsets[one : one + 2]) for one in chosen.tolist()]

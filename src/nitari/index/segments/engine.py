@@ -106,6 +106,13 @@ class Searcher(Protocol):
         """
         ...
 
+    def even(self, slots: SlotArray) -> bool:
+        """Whether some rows (int64 ``[m]``, ascending) lie among all as if they had been drawn from them.
+
+        ``False`` where the engine does not know.
+        """
+        ...
+
     def cost_ns(self, *, probes: int, candidates: int, share: float = 1.0, together: bool = False) -> float:
         """About how long ``nearest`` takes on an idle core of an ordinary machine, nanoseconds, without Python's.
 

@@ -35,6 +35,8 @@ _SAMPLE_PER_LIST = 40
 _SAMPLE_AT_LEAST = 20_000
 _CODEBOOK_SAMPLE = 20_000
 _ROUNDS = 8
+# From this index of dispersion on, rows are taken to lie together. Of a draw it is 1, over 4,000 lists within a tenth.
+_DISPERSED = 2.0
 
 # Nanoseconds, one core of the machine in docs/benchmarks.md; only ratios matter to a planner.
 _CALL_NS = 8_000.0
@@ -176,6 +178,14 @@ class IvfSearcher:
                 at=slots.astype(np.int32),
             )
         )
+
+    def even(self, slots: SlotArray) -> bool:
+        """By how many rows of each list are among them: Fisher's index of dispersion, which is about 1 for a draw."""
+        offsets, share = self._lists.offsets, slots.size / self._lists.count
+        sizes = np.diff(offsets)
+        expected = sizes[sizes > 0] * share
+        off = np.diff(np.searchsorted(slots, offsets))[sizes > 0] - expected
+        return share == 1.0 or float(np.mean(off**2 / (expected * (1.0 - share)))) < _DISPERSED
 
     def cost_ns(self, *, probes: int, candidates: int, share: float = 1.0, together: bool = False) -> float:
         """About how long ``nearest`` takes with the compiled kernels, nanoseconds."""

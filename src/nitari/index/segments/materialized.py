@@ -129,7 +129,7 @@ class Copy:
             more, far = nearest_rows(rows, vector, k, slots=self._added)
             slots, distances = np.concatenate([slots, more]), np.concatenate([distances, far])
         compared = found.compared + slots.size - found.slots.size
-        return replace(found, slots=slots, distances=distances, plan=plan, how="materialized", compared=compared)
+        return Found(slots, distances, plan, "materialized", found.probes, compared)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

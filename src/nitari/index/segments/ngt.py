@@ -161,6 +161,10 @@ class NgtSearcher:
     def only(self, slots: SlotArray) -> None:
         """A graph of some rows has to be built."""
 
+    def even(self, slots: SlotArray) -> bool:
+        """A graph does not know."""
+        return False
+
     def cost_ns(self, *, probes: int, candidates: int, share: float = 1.0, together: bool = False) -> float:
         """About how long ``nearest`` takes without Python's part, nanoseconds, whatever is allowed."""
         count = len(self._rows)

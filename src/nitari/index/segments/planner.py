@@ -94,7 +94,8 @@ class Engine:
         """The same over some of the rows, this share of all, see ``Searcher.only``.
 
         It looks as hard as this one would with a filter that allows those rows; and harder, the fewer of the lists they
-        are from: queries then come from elsewhere, mostly, and find less in the lists that are nearest.
+        are from: queries then come from elsewhere, mostly, and find less in the lists that are nearest. Where those
+        rows lie among the others as any would, queries are no farther from them than efforts were measured for.
         """
         searcher = self.searcher.only(slots)
         if searcher is None:
@@ -105,7 +106,7 @@ class Engine:
             effort = self.effort(depth, share=share)
             probes = min(searcher.lists, math.ceil(effort.probes * harder))
             efforts.append(replace(effort, depth=depth, probes=probes))
-        return replace(self, searcher=searcher, efforts=efforts, far=True)
+        return replace(self, searcher=searcher, efforts=efforts, far=not self.searcher.even(slots))
 
     def cost(self, effort: Effort, costs: Costs, *, share: float = 1.0, together: bool = False) -> float:
         """Nanoseconds to ask once, where this share of what is looked at is allowed, and those rows lie together."""

@@ -82,6 +82,16 @@ def test_only_some_rows(rows: HalfArray, tmp_path: Path) -> None:
     assert some.cost_ns(probes=2, candidates=50) < searcher.cost_ns(probes=2, candidates=50)
 
 
+def test_whether_rows_lie_as_a_draw_would(rows: HalfArray, tmp_path: Path) -> None:
+    """A draw, of however many, does, and all rows do; rows that lie together do not."""
+    searcher = opened(rows, tmp_path / "a")
+    laid, random = searcher._lists.rows.astype(np.float32), np.random.default_rng(1)
+    for count in (40, len(rows) // 2, len(rows) - 1):
+        assert searcher.even(np.sort(random.choice(len(rows), count, replace=False)))
+    assert searcher.even(np.arange(len(rows)))
+    assert not searcher.even(np.flatnonzero(laid @ laid[0] > np.median(laid @ laid[0])))
+
+
 def test_a_look_goes_on(rows: HalfArray, tmp_path: Path) -> None:
     """After some lists, those behind them: what is found and what is counted is of both."""
     searcher = opened(rows, tmp_path / "a")

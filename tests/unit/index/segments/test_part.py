@@ -29,7 +29,7 @@ def part_of(folder: Path, count: int = 1000) -> SealedPart:
     """A segment with an engine that is asked wherever it can be; keys are ten times the row's number."""
     vectors, _ = clustered_units(count, 8, clusters=6)
     segment = sealed(folder, np.arange(count) * 10, vectors, engine=ListEngine(lists=20))
-    return SealedPart(segment, costs=COSTS, level=LEVELS[2])
+    return SealedPart(segment, costs=COSTS, level=0.98)
 
 
 def test_dead_rows_are_not_found(tmp_path: Path) -> None:

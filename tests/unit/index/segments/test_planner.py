@@ -45,6 +45,10 @@ class Priced:
     def only(self, slots: SlotArray) -> None:
         """It has to be built."""
 
+    def even(self, slots: SlotArray) -> bool:
+        """It does not know."""
+        return False
+
     def cost_ns(self, *, probes: int, candidates: int, share: float = 1.0, together: bool = False) -> float:
         """So much a list, so much a candidate."""
         return self.fixed_ns + 250.0 * probes + 200.0 * candidates

@@ -61,6 +61,10 @@ class Nothing:
     def only(self, slots: SlotArray) -> None:
         """It has to be built."""
 
+    def even(self, slots: SlotArray) -> bool:
+        """It does not know."""
+        return False
+
     def cost_ns(self, *, probes: int, candidates: int, share: float = 1.0, together: bool = False) -> float:
         """Costs nothing."""
         return 0.0

@@ -41,15 +41,18 @@ static float dot_f16_neon(const uint16_t *row, const float *query, int64_t dim)
     return sum;
 }
 
-static void dots16_neon(const float *columns, const float *query, int64_t dim, int64_t groups, float *out)
+ONE_BY_ONE(dots4_f32_neon, float, dot_f32_neon)
+ONE_BY_ONE(dots4_f16_neon, uint16_t, dot_f16_neon)
+
+static void dots16_neon(const uint16_t *columns, const float *query, int64_t dim, int64_t groups, float *out)
 {
     for (int64_t group = 0; group < groups; group++, out += 16) {
         float32x4_t a = vdupq_n_f32(0), b = a, c = a, d = a;
         for (int64_t i = 0; i < dim; i++, columns += 16) {
-            a = vfmaq_n_f32(a, vld1q_f32(columns), query[i]);
-            b = vfmaq_n_f32(b, vld1q_f32(columns + 4), query[i]);
-            c = vfmaq_n_f32(c, vld1q_f32(columns + 8), query[i]);
-            d = vfmaq_n_f32(d, vld1q_f32(columns + 12), query[i]);
+            a = vfmaq_n_f32(a, half4(columns), query[i]);
+            b = vfmaq_n_f32(b, half4(columns + 4), query[i]);
+            c = vfmaq_n_f32(c, half4(columns + 8), query[i]);
+            d = vfmaq_n_f32(d, half4(columns + 12), query[i]);
         }
         vst1q_f32(out, a);
         vst1q_f32(out + 4, b);
@@ -121,6 +124,7 @@ static void pick_neon(const uint8_t *codes, int64_t parts, const uint8_t *from, 
     }
 }
 
-const nitari_ops nitari_neon = {dot_f32_neon,   dot_f16_neon, dots16_neon, exact_f32_neon,
-                                exact_f16_neon, block_neon,   nitari_look, pick_neon};
+const nitari_ops nitari_neon = {dot_f32_neon,   dot_f16_neon,   dots4_f32_neon, dots4_f16_neon, dots16_neon,
+                                exact_f32_neon, exact_f16_neon, block_neon,     nitari_reach,   nitari_look,
+                                pick_neon};
 #endif

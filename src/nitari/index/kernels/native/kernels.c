@@ -270,18 +270,31 @@ static int64_t row_of(const int32_t *at, int32_t slot) { return at ? at[slot] : 
     {                                                                                                          \
         const nitari_ops *ops = ops_now();                                                                     \
         gathering g;                                                                                           \
-        int64_t found = -1;                                                                                    \
+        const ROW *row[4]; /* to be compared together */                                                       \
+        int64_t found = -1, some[4];                                                                           \
+        float score[4];                                                                                        \
+        int n = 0;                                                                                             \
         /* Twice the bound of a float32 dot product's rounding, as ranking.candidates has it. */               \
         if (!gathering_open(&g, k, (float)(dim + 16) * 2.4e-7f))                                               \
             return -1;                                                                                         \
         for (int64_t i = 0; i < count; i++) {                                                                  \
-            int64_t slot = slots ? slots[i] : i;                                                               \
+            some[n] = slots ? slots[i] : i;                                                                    \
             if (slots && i + AHEAD < count)                                                                    \
                 ask_for(rows + slots[i + AHEAD] * dim, dim * (int64_t)sizeof(ROW));                            \
-            if (bits && !(bits[slot >> 3] >> (slot & 7) & 1))                                                  \
+            if (bits && !(bits[some[n] >> 3] >> (some[n] & 7) & 1))                                            \
                 continue;                                                                                      \
-            float score = ops->dot_##SUFFIX(rows + slot * dim, query, dim);                                    \
-            if (score >= g.floor && !gathering_add(&g, score, slot))                                           \
+            row[n] = rows + some[n] * dim;                                                                     \
+            if (++n < 4)                                                                                       \
+                continue;                                                                                      \
+            ops->dots4_##SUFFIX(row, query, dim, score);                                                       \
+            for (n = 0; n < 4; n++)                                                                            \
+                if (score[n] >= g.floor && !gathering_add(&g, score[n], some[n]))                              \
+                    goto done;                                                                                 \
+            n = 0;                                                                                             \
+        }                                                                                                      \
+        for (int at = 0; at < n; at++) {                                                                       \
+            score[0] = ops->dot_##SUFFIX(row[at], query, dim);                                                 \
+            if (score[0] >= g.floor && !gathering_add(&g, score[0], some[at]))                                 \
                 goto done;                                                                                     \
         }                                                                                                      \
         if (gathering_thin(&g))                                                                                \
@@ -300,7 +313,8 @@ REFINE(f16, uint16_t)
    bias of the list + base + sum of bytes * step. */
 typedef struct {
     float *rotated; /* [reduced] */
-    float *biases;  /* [lists, rounded up to 16] */
+    float *biases;  /* [lists, rounded up to 32] */
+    float *sample;  /* [lists / 16, rounded up] */
     float *entries; /* [parts used, 16] */
     uint8_t *table; /* [parts, 16] */
     scored *lists;  /* [lists]: cosine of each centroid */
@@ -317,9 +331,10 @@ static void fill_tables(const nitari_ivf *ivf, const float *query, tables *t)
     for (int64_t i = 0; i < ivf->reduced; i++)
         t->rotated[i] = ops->dot_f32(ivf->rotation + i * ivf->dim, query, ivf->dim);
     ops->dots16(ivf->centroids, t->rotated, ivf->reduced, (ivf->lists + 15) / 16, t->biases);
-    for (int64_t list = 0; list < ivf->lists; list++)
-        if (!is_sane(t->biases[list]))
-            t->biases[list] = -FLT_MAX;
+    for (int64_t list = 0; list < ivf->lists; list++) /* without a branch: many at once */
+        t->biases[list] = is_sane(t->biases[list]) ? t->biases[list] : -FLT_MAX;
+    for (int64_t at = ivf->lists; at % BLOCK; at++)
+        t->biases[at] = -FLT_MAX; /* never written otherwise */
     t->base = 0;
     for (int64_t part = 0; part < used; part++) {
         float *entries = t->entries + part * 16, low = FLT_MAX, high = -FLT_MAX;
@@ -388,9 +403,41 @@ static void sort_lists(scored *items, scored *spare, int64_t count)
         memcpy(items, from, (size_t)count * sizeof(scored));
 }
 
+/* Of the rows `begin` to `end`, those of a block. */
+static uint32_t rows_within(int64_t first, int64_t begin, int64_t end)
+{
+    uint32_t within = 0xffffffffu;
+    if (first < begin)
+        within &= 0xffffffffu << (begin - first);
+    if (first + BLOCK > end)
+        within &= 0xffffffffu >> (first + BLOCK - end);
+    return within;
+}
+
+/* A bound that about `wanted` of some numbers reach, a few more rather than fewer. Bisected, as counting is quick. */
+static float about_bound(const float *numbers, int64_t count, int64_t wanted)
+{
+    float low = numbers[0], high = numbers[0];
+    for (int64_t i = 1; i < count; i++) {
+        low = numbers[i] < low ? numbers[i] : low;
+        high = numbers[i] > high ? numbers[i] : high;
+    }
+    for (int step = 0; step < 12; step++) {
+        float middle = low + (high - low) * 0.5f;
+        int32_t reached = 0;
+        for (int64_t i = 0; i < count; i++)
+            reached += numbers[i] >= middle;
+        if (reached >= wanted)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 /* The lists whose centroids are nearest, nearest first; returns how many (`probes`). A sample says about where the bound
    lies, so that few lists are sorted out rather than all: with 4,096 lists that was a quarter of a query's time. */
-static int64_t choose_lists(const nitari_ivf *ivf, tables *t, int64_t probes)
+static int64_t choose_lists(const nitari_ivf *ivf, const nitari_ops *ops, tables *t, int64_t probes)
 {
     const int64_t stride = 16;
     int64_t sampled = 0, found = 0, wanted = probes / stride * 3 / 2 + 4;
@@ -398,17 +445,15 @@ static int64_t choose_lists(const nitari_ivf *ivf, tables *t, int64_t probes)
     if (probes > ivf->lists)
         probes = ivf->lists;
     for (int64_t list = 0; list < ivf->lists; list += stride)
-        t->lists[sampled++].score = t->biases[list];
-    if (wanted < sampled) {
-        select_best(t->lists, sampled, wanted);
-        bound = t->lists[0].score;
-        for (int64_t i = 1; i < wanted; i++)
-            bound = t->lists[i].score < bound ? t->lists[i].score : bound;
-    }
+        t->sample[sampled++] = t->biases[list];
+    if (wanted < sampled)
+        bound = about_bound(t->sample, sampled, wanted);
     for (; found < probes; bound = -FLT_MAX) { /* once, or twice where the sample was unlucky */
         found = 0;
-        for (int64_t list = 0; list < ivf->lists; list++)
-            if (t->biases[list] >= bound) {
+        for (int64_t first = 0; first < ivf->lists; first += BLOCK)
+            for (uint32_t some = ops->reach(t->biases + first, bound) & rows_within(first, 0, ivf->lists); some;
+                 some &= some - 1) {
+                int64_t list = first + lowest_bit(some);
                 t->lists[found].score = t->biases[list];
                 t->lists[found++].slot = (int32_t)list;
             }
@@ -458,17 +503,6 @@ static int bits_in(uint32_t word)
     word -= word >> 1 & 0x55555555u;
     word = (word & 0x33333333u) + (word >> 2 & 0x33333333u);
     return (int)((((word + (word >> 4)) & 0x0f0f0f0fu) * 0x01010101u) >> 24);
-}
-
-/* Of the rows `begin` to `end`, those of a block. */
-static uint32_t rows_within(int64_t first, int64_t begin, int64_t end)
-{
-    uint32_t within = 0xffffffffu;
-    if (first < begin)
-        within &= 0xffffffffu << (begin - first);
-    if (first + BLOCK > end)
-        within &= 0xffffffffu >> (first + BLOCK - end);
-    return within;
 }
 
 /* Of the rows `begin` to `end`, those of a block that may be answered. */
@@ -577,7 +611,7 @@ static int64_t search(const nitari_ivf *ivf, const float *query, int64_t k, int6
         return -1;
     g.keep = candidates;
     fill_tables(ivf, query, t);
-    probes = choose_lists(ivf, t, probes);
+    probes = choose_lists(ivf, ops, t, probes);
     counts[1] = counts[2] = 0;
     for (int64_t i = skipped; i < probes; i++) {
         counts[1] += ivf->offsets[t->lists[i].slot + 1] - ivf->offsets[t->lists[i].slot];
@@ -609,8 +643,8 @@ int64_t nitari_ivf_search(const nitari_ivf *ivf, const float *query, int64_t k, 
                           const int64_t *seeds, int64_t seeded, int64_t *out_slots, float *out_distances,
                           int64_t *counts)
 {
-    size_t biases = (size_t)((ivf->lists + 15) / 16 * 16);
-    size_t floats = (size_t)(ivf->reduced + ivf->parts * 16) + biases;
+    size_t biases = (size_t)((ivf->lists + BLOCK - 1) / BLOCK * BLOCK), sample = (size_t)(ivf->lists + 15) / 16;
+    size_t floats = (size_t)(ivf->reduced + ivf->parts * 16) + biases + sample;
     filter only = {bits, places, passing};
     tables t;
     int64_t found = -1;
@@ -619,7 +653,8 @@ int64_t nitari_ivf_search(const nitari_ivf *ivf, const float *query, int64_t k, 
         return -1;
     t.rotated = memory;
     t.biases = memory + ivf->reduced;
-    t.entries = t.biases + biases;
+    t.sample = t.biases + biases;
+    t.entries = t.sample + sample;
     t.lists = (scored *)(memory + floats);
     t.spare = t.lists + ivf->lists;
     t.table = (uint8_t *)(t.spare + ivf->lists);

@@ -33,7 +33,7 @@ typedef struct {
     int64_t parts;            /* subquantizers, a multiple of 4 */
     int64_t width;            /* numbers in a part: reduced == used parts * width, further parts are padding */
     const float *rotation;    /* [reduced, dim] */
-    const float *centroids;   /* [ceil(lists / 16), reduced, 16]: sixteen side by side, the last ones padding */
+    const uint16_t *centroids; /* fp16 [ceil(lists / 16), reduced, 16]: sixteen side by side, the last ones padding */
     const int64_t *offsets;   /* [lists + 1]: the first row of each list */
     const float *codebooks;   /* [reduced / width, width, 16] */
     const uint8_t *codes;     /* [ceil(count / 32), parts, 16] */

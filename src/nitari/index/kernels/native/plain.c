@@ -22,16 +22,18 @@
 
 DOT(dot_f32, float, float, )
 DOT(dot_f16, uint16_t, float, nitari_half)
+ONE_BY_ONE(dots4_f32, float, dot_f32)
+ONE_BY_ONE(dots4_f16, uint16_t, dot_f16)
 DOT(exact_f32, float, double, )
 DOT(exact_f16, uint16_t, double, nitari_half)
 
-static void dots16(const float *columns, const float *query, int64_t dim, int64_t groups, float *out)
+static void dots16(const uint16_t *columns, const float *query, int64_t dim, int64_t groups, float *out)
 {
     for (int64_t group = 0; group < groups; group++, out += SUMS) {
         float sums[SUMS] = {0};
         for (int64_t i = 0; i < dim; i++, columns += SUMS)
             for (int j = 0; j < SUMS; j++)
-                sums[j] += query[i] * columns[j];
+                sums[j] += query[i] * nitari_half(columns[j]);
         for (int j = 0; j < SUMS; j++)
             out[j] = sums[j];
     }
@@ -50,6 +52,14 @@ static uint32_t block(const uint8_t *codes, const uint8_t *table, int64_t parts,
     for (int row = 0; row < 32; row++)
         reached |= (uint32_t)(sums[row] >= least) << row;
     return reached;
+}
+
+uint32_t nitari_reach(const float *numbers, float bound)
+{
+    uint32_t word = 0;
+    for (int i = 0; i < 32; i++)
+        word |= (uint32_t)(numbers[i] >= bound) << i;
+    return word;
 }
 
 uint32_t nitari_look(const int32_t *places, const uint8_t *passing)
@@ -72,4 +82,5 @@ static void pick(const uint8_t *codes, int64_t parts, const uint8_t *from, int l
     }
 }
 
-const nitari_ops nitari_plain = {dot_f32, dot_f16, dots16, exact_f32, exact_f16, block, nitari_look, pick};
+const nitari_ops nitari_plain = {dot_f32,   dot_f16,   dots4_f32, dots4_f16,   dots16,
+                                 exact_f32, exact_f16, block,     nitari_reach, nitari_look, pick};

@@ -8,12 +8,17 @@
 typedef struct {
     float (*dot_f32)(const float *row, const float *query, int64_t dim);
     float (*dot_f16)(const uint16_t *row, const float *query, int64_t dim);
-    /* Dot products with `groups` times sixteen vectors that lie side by side: [groups, dim, 16] to [groups, 16]. */
-    void (*dots16)(const float *columns, const float *query, int64_t dim, int64_t groups, float *out);
+    /* The same of four rows at once: their sums are brought together at the cost of one. */
+    void (*dots4_f32)(const float *const rows[4], const float *query, int64_t dim, float *out);
+    void (*dots4_f16)(const uint16_t *const rows[4], const float *query, int64_t dim, float *out);
+    /* Dot products with `groups` times sixteen vectors (fp16) that lie side by side: [groups, dim, 16] to [groups, 16]. */
+    void (*dots16)(const uint16_t *columns, const float *query, int64_t dim, int64_t groups, float *out);
     double (*exact_f32)(const float *row, const double *query, int64_t dim);
     double (*exact_f16)(const uint16_t *row, const double *query, int64_t dim);
     /* Sums of the table's entries for the 32 rows of a block, and which of them reach `least`. */
     uint32_t (*block)(const uint8_t *codes, const uint8_t *table, int64_t parts, uint16_t least, uint16_t *sums);
+    /* Which of 32 numbers reach a bound. */
+    uint32_t (*reach)(const float *numbers, float bound);
     /* Which of 32 places (-1 for none) have their bit in `passing`, which is whole words of 32. */
     uint32_t (*look)(const int32_t *places, const uint8_t *passing);
     /* Of a block, the codes of `low` of its first 16 rows and `high` of the others, one a byte, 64 bytes a part. `from`
@@ -21,7 +26,16 @@ typedef struct {
     void (*pick)(const uint8_t *codes, int64_t parts, const uint8_t *from, int low, int high, uint8_t *out);
 } nitari_ops;
 
+/* `dots4` where four rows at once are no quicker. */
+#define ONE_BY_ONE(NAME, ROW, DOT)                                                                   \
+    static void NAME(const ROW *const rows[4], const float *query, int64_t dim, float *out)          \
+    {                                                                                                \
+        for (int row = 0; row < 4; row++)                                                            \
+            out[row] = DOT(rows[row], query, dim);                                                   \
+    }
+
 uint32_t nitari_look(const int32_t *places, const uint8_t *passing);
+uint32_t nitari_reach(const float *numbers, float bound);
 
 extern const nitari_ops nitari_plain;
 #if (defined(__x86_64__) || defined(__i386__)) && (defined(__GNUC__) || defined(__clang__))

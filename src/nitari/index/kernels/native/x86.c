@@ -63,26 +63,30 @@ AVX2 static float dot_f16_avx2(const uint16_t *row, const float *query, int64_t 
     return sum;
 }
 
-AVX2 static void dots16_avx2(const float *columns, const float *query, int64_t dim, int64_t groups, float *out)
+ONE_BY_ONE(dots4_f32_avx2, float, dot_f32_avx2)
+ONE_BY_ONE(dots4_f16_avx2, uint16_t, dot_f16_avx2)
+
+/* Four sums side by side, one group behind the other: memory is read in one stream. */
+AVX2 static void dots16_avx2(const uint16_t *columns, const float *query, int64_t dim, int64_t groups, float *out)
 {
-    int64_t group = 0, size = dim * 16;
-    for (; group + 2 <= groups; group += 2, columns += 2 * size, out += 32) {
+    for (int64_t group = 0; group < groups; group++, out += 16) {
         __m256 a = _mm256_setzero_ps(), b = a, c = a, d = a;
-        for (int64_t i = 0; i < dim; i++) {
-            __m256 number = _mm256_set1_ps(query[i]);
-            const float *at = columns + i * 16;
-            a = _mm256_fmadd_ps(number, _mm256_loadu_ps(at), a);
-            b = _mm256_fmadd_ps(number, _mm256_loadu_ps(at + 8), b);
-            c = _mm256_fmadd_ps(number, _mm256_loadu_ps(at + size), c);
-            d = _mm256_fmadd_ps(number, _mm256_loadu_ps(at + size + 8), d);
+        int64_t i = 0;
+        for (; i + 2 <= dim; i += 2, columns += 32) {
+            __m256 first = _mm256_set1_ps(query[i]), second = _mm256_set1_ps(query[i + 1]);
+            a = _mm256_fmadd_ps(first, half8(columns), a);
+            b = _mm256_fmadd_ps(first, half8(columns + 8), b);
+            c = _mm256_fmadd_ps(second, half8(columns + 16), c);
+            d = _mm256_fmadd_ps(second, half8(columns + 24), d);
         }
-        _mm256_storeu_ps(out, a);
-        _mm256_storeu_ps(out + 8, b);
-        _mm256_storeu_ps(out + 16, c);
-        _mm256_storeu_ps(out + 24, d);
+        if (i < dim) {
+            a = _mm256_fmadd_ps(_mm256_set1_ps(query[i]), half8(columns), a);
+            b = _mm256_fmadd_ps(_mm256_set1_ps(query[i]), half8(columns + 8), b);
+            columns += 16;
+        }
+        _mm256_storeu_ps(out, _mm256_add_ps(a, c));
+        _mm256_storeu_ps(out + 8, _mm256_add_ps(b, d));
     }
-    if (group < groups)
-        nitari_plain.dots16(columns, query, dim, groups - group, out);
 }
 
 AVX2 static double exact_f32_avx2(const float *row, const double *query, int64_t dim)
@@ -147,6 +151,15 @@ AVX2 static uint32_t block_avx2(const uint8_t *codes, const uint8_t *table, int6
     return reached;
 }
 
+AVX2 static uint32_t reach_avx2(const float *numbers, float bound)
+{
+    const __m256 least = _mm256_set1_ps(bound);
+    uint32_t word = 0;
+    for (int at = 0; at < 32; at += 8)
+        word |= (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(numbers + at), least, _CMP_GE_OQ)) << at;
+    return word;
+}
+
 AVX2 static void pick_avx2(const uint8_t *codes, int64_t parts, const uint8_t *from, int low, int high, uint8_t *out)
 {
     const __m128i nibble = _mm_set1_epi8(15);
@@ -160,8 +173,9 @@ AVX2 static void pick_avx2(const uint8_t *codes, int64_t parts, const uint8_t *f
     }
 }
 
-const nitari_ops nitari_avx2 = {dot_f32_avx2,   dot_f16_avx2, dots16_avx2, exact_f32_avx2,
-                                exact_f16_avx2, block_avx2,   nitari_look, pick_avx2};
+const nitari_ops nitari_avx2 = {dot_f32_avx2,   dot_f16_avx2,   dots4_f32_avx2, dots4_f16_avx2, dots16_avx2,
+                                exact_f32_avx2, exact_f16_avx2, block_avx2,     reach_avx2,     nitari_look,
+                                pick_avx2};
 
 /* ---- AVX-512 ---- */
 
@@ -205,26 +219,58 @@ AVX512 static float dot_f16_avx512(const uint16_t *row, const float *query, int6
     return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(a, b), _mm512_add_ps(c, d)));
 }
 
-AVX512 static void dots16_avx512(const float *columns, const float *query, int64_t dim, int64_t groups, float *out)
+AVX512 static inline __m128 sums4(__m512 a)
 {
-    int64_t group = 0, size = dim * 16;
-    for (; group + 4 <= groups; group += 4, columns += 4 * size, out += 64) {
-        __m512 a = _mm512_setzero_ps(), b = a, c = a, d = a;
-        for (int64_t i = 0; i < dim; i++) {
-            __m512 number = _mm512_set1_ps(query[i]);
-            const float *at = columns + i * 16;
-            a = _mm512_fmadd_ps(number, _mm512_loadu_ps(at), a);
-            b = _mm512_fmadd_ps(number, _mm512_loadu_ps(at + size), b);
-            c = _mm512_fmadd_ps(number, _mm512_loadu_ps(at + 2 * size), c);
-            d = _mm512_fmadd_ps(number, _mm512_loadu_ps(at + 3 * size), d);
-        }
-        _mm512_storeu_ps(out, a);
-        _mm512_storeu_ps(out + 16, b);
-        _mm512_storeu_ps(out + 32, c);
-        _mm512_storeu_ps(out + 48, d);
+    __m256 half = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+    return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+}
+
+#define DOTS4(NAME, ROW, LOAD, LOAD_SOME)                                                                  \
+    AVX512 static void NAME(const ROW *const rows[4], const float *query, int64_t dim, float *out)         \
+    {                                                                                                      \
+        const ROW *const first = rows[0], *const second = rows[1], *const third = rows[2], *const last = rows[3]; \
+        __m512 a = _mm512_setzero_ps(), b = a, c = a, d = a;                                               \
+        int64_t i = 0;                                                                                     \
+        for (; i + 16 <= dim; i += 16) {                                                                   \
+            __m512 numbers = _mm512_loadu_ps(query + i);                                                   \
+            a = _mm512_fmadd_ps(LOAD(first + i), numbers, a);                                              \
+            b = _mm512_fmadd_ps(LOAD(second + i), numbers, b);                                             \
+            c = _mm512_fmadd_ps(LOAD(third + i), numbers, c);                                              \
+            d = _mm512_fmadd_ps(LOAD(last + i), numbers, d);                                               \
+        }                                                                                                  \
+        if (i < dim) {                                                                                     \
+            __mmask16 rest = (__mmask16)((1u << (dim - i)) - 1);                                           \
+            __m512 numbers = _mm512_maskz_loadu_ps(rest, query + i);                                       \
+            a = _mm512_fmadd_ps(LOAD_SOME(rest, first + i), numbers, a);                                   \
+            b = _mm512_fmadd_ps(LOAD_SOME(rest, second + i), numbers, b);                                  \
+            c = _mm512_fmadd_ps(LOAD_SOME(rest, third + i), numbers, c);                                   \
+            d = _mm512_fmadd_ps(LOAD_SOME(rest, last + i), numbers, d);                                    \
+        }                                                                                                  \
+        __m128 e = sums4(a), f = sums4(b), g = sums4(c), h = sums4(d);                                     \
+        _MM_TRANSPOSE4_PS(e, f, g, h);                                                                     \
+        _mm_storeu_ps(out, _mm_add_ps(_mm_add_ps(e, f), _mm_add_ps(g, h)));                                \
     }
-    if (group < groups)
-        dots16_avx2(columns, query, dim, groups - group, out);
+
+#define SOME_HALVES(rest, from) _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(rest, from))
+DOTS4(dots4_f32_avx512, float, _mm512_loadu_ps, _mm512_maskz_loadu_ps)
+DOTS4(dots4_f16_avx512, uint16_t, half16, SOME_HALVES)
+
+/* Four sums side by side, one group behind the other: memory is read in one stream. */
+AVX512 static void dots16_avx512(const uint16_t *columns, const float *query, int64_t dim, int64_t groups, float *out)
+{
+    for (int64_t group = 0; group < groups; group++, out += 16) {
+        __m512 a = _mm512_setzero_ps(), b = a, c = a, d = a;
+        int64_t i = 0;
+        for (; i + 4 <= dim; i += 4, columns += 64) {
+            a = _mm512_fmadd_ps(_mm512_set1_ps(query[i]), half16(columns), a);
+            b = _mm512_fmadd_ps(_mm512_set1_ps(query[i + 1]), half16(columns + 16), b);
+            c = _mm512_fmadd_ps(_mm512_set1_ps(query[i + 2]), half16(columns + 32), c);
+            d = _mm512_fmadd_ps(_mm512_set1_ps(query[i + 3]), half16(columns + 48), d);
+        }
+        for (; i < dim; i++, columns += 16)
+            a = _mm512_fmadd_ps(_mm512_set1_ps(query[i]), half16(columns), a);
+        _mm512_storeu_ps(out, _mm512_add_ps(_mm512_add_ps(a, b), _mm512_add_ps(c, d)));
+    }
 }
 
 AVX512 static double exact_f32_avx512(const float *row, const double *query, int64_t dim)
@@ -289,6 +335,13 @@ AVX512 static uint32_t block_avx512(const uint8_t *codes, const uint8_t *table, 
     return reached;
 }
 
+AVX512 static uint32_t reach_avx512(const float *numbers, float bound)
+{
+    const __m512 least = _mm512_set1_ps(bound);
+    return (uint32_t)_mm512_cmp_ps_mask(_mm512_loadu_ps(numbers), least, _CMP_GE_OQ) |
+           (uint32_t)_mm512_cmp_ps_mask(_mm512_loadu_ps(numbers + 16), least, _CMP_GE_OQ) << 16;
+}
+
 AVX512 static uint32_t look_avx512(const int32_t *places, const uint8_t *passing)
 {
     uint32_t result = 0;
@@ -303,6 +356,7 @@ AVX512 static uint32_t look_avx512(const int32_t *places, const uint8_t *passing
     return result;
 }
 
-const nitari_ops nitari_avx512 = {dot_f32_avx512,   dot_f16_avx512, dots16_avx512, exact_f32_avx512,
-                                  exact_f16_avx512, block_avx512,   look_avx512,   pick_avx2};
+const nitari_ops nitari_avx512 = {dot_f32_avx512,   dot_f16_avx512,   dots4_f32_avx512, dots4_f16_avx512, dots16_avx512,
+                                  exact_f32_avx512, exact_f16_avx512, block_avx512,     reach_avx512,     look_avx512,
+                                  pick_avx2};
 #endif
