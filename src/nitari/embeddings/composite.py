@@ -38,6 +38,10 @@ class CompositeEmbedder:
             raise ModelError(f"composite {name} has {found or 'no parts'}, expected parts with weights above 0")
         self._name = name
         self._parts = tuple(part for part, _ in parts)
+        # The network or descriptor behind each part, and what of the part stands behind that.
+        self._sources = tuple(part.source if isinstance(part, HeadedEmbedder) else part for part in self._parts)
+        self._heads = tuple(part.head if isinstance(part, HeadedEmbedder) else None for part in self._parts)
+        self._keys = tuple(source.fingerprint for source in self._sources)
         weights = np.array([weight for _, weight in parts])
         # Unit rows times these are unit rows again.
         self._weights = tuple(float(weight) for weight in weights / np.linalg.norm(weights))
@@ -80,11 +84,10 @@ class CompositeEmbedder:
         """See ``Embedder.embed``."""
         seen: dict[str, FloatArray] = {}
         columns = []
-        for part, weight in zip(self._parts, self._weights, strict=True):
-            source, head = (part.source, part.head) if isinstance(part, HeadedEmbedder) else (part, None)
-            if source.fingerprint not in seen:
-                seen[source.fingerprint] = source.embed(photo, regions)
-            features = seen[source.fingerprint]
+        for source, head, key, weight in zip(self._sources, self._heads, self._keys, self._weights, strict=True):
+            if key not in seen:
+                seen[key] = source.embed(photo, regions)
+            features = seen[key]
             columns.append((features if head is None else head(features)) * np.float32(weight))
         return np.concatenate(columns, axis=1)
 

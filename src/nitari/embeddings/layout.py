@@ -16,7 +16,7 @@ from nitari.embeddings.lowlevel import (
     COLOR_DIM,
     TEXTURE_DIM,
     LowLevelDescriptor,
-    color_shares,
+    color_histograms,
     region_lab,
     root,
     share_of,
@@ -62,9 +62,7 @@ class ColorLayoutDescriptor:
     def describe(self, photo: Photo, region: Region) -> FloatArray:
         """float32 ``[1412]``, unit length, of the region's pixels, weighed by its mask where it has one."""
         lab, weights = region_lab(photo, region)
-        fine = np.zeros(FINE_DIM)
-        for color, share in color_shares(lab, _FINE):
-            fine += np.bincount(color, weights=share * weights.ravel(), minlength=FINE_DIM)
+        fine = color_histograms(lab, weights, _FINE)[0]
         bands = np.stack([root(band) for band in _by_band(lab, weights)]).ravel()
         whole = np.concatenate((root(fine.astype(np.float32)), bands / max(float(np.linalg.norm(bands)), 1e-12)))
         described: FloatArray = (whole / np.linalg.norm(whole)).astype(np.float32)
@@ -73,16 +71,12 @@ class ColorLayoutDescriptor:
 
 def _by_band(lab: FloatArray, weights: FloatArray) -> FloatArray:
     """One color histogram for each band: float32 ``[5, 180]``."""
-    rows, columns = weights.shape
+    rows = len(weights)
     low, upper = share_of((np.arange(rows) + 0.5) / rows, _CENTERS)
-    parts = ((low, 1 - upper), (np.minimum(low + 1, BANDS - 1), upper))
-    total = np.zeros(BANDS * COLOR_DIM)
-    for color, share in color_shares(lab):
-        weighed = share * weights.ravel()
-        for band, part in parts:
-            index = np.repeat(band * COLOR_DIM, columns) + color
-            total += np.bincount(index, weights=weighed * np.repeat(part, columns), minlength=total.size)
-    return total.astype(np.float32).reshape(BANDS, COLOR_DIM)
+    shares = np.zeros((BANDS, rows))
+    shares[low, np.arange(rows)] = 1 - upper
+    shares[np.minimum(low + 1, BANDS - 1), np.arange(rows)] += upper
+    return (shares @ color_histograms(lab, weights, by_row=True)).astype(np.float32)
 
 
 class TextureDescriptor:

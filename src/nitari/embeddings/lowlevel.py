@@ -13,9 +13,8 @@ similarity measure for frequency coded data", 1998).
 from __future__ import annotations
 
 import hashlib
-import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -26,7 +25,6 @@ from nitari.raster import resize
 from nitari.types import Block, ByteArray, FloatArray, Photo, Region
 
 IndexArray: TypeAlias = NDArray[np.intp]
-Shares: TypeAlias = tuple[IndexArray, FloatArray]
 
 REVISION = 1
 LONG_SIDE = 64
@@ -108,7 +106,7 @@ def region_lab(photo: Photo, region: Region) -> tuple[FloatArray, FloatArray]:
     across, down = frame[2] - frame[0], frame[3] - frame[1]
     scale = LONG_SIDE / max(across, down)
     size = (max(1, round(across * scale)), max(1, round(down * scale)))
-    return lab_of(resize(photo.pixels, *size, box=frame)), _weights(region, size)
+    return lab_of(resize(photo.pixels, *size, box=frame, halved=True)), _weights(region, size)
 
 
 def lab_of(pixels: ByteArray) -> FloatArray:
@@ -136,27 +134,33 @@ def _weights(region: Region, size: tuple[int, int]) -> FloatArray:
 
 def color_histogram(lab: FloatArray, weights: FloatArray) -> FloatArray:
     """Joint histogram ``[180]`` of weighted pixels, each shared among its 8 neighboring bins."""
-    total = np.zeros(COLOR_DIM)
-    for index, share in color_shares(lab):
-        total += np.bincount(index, weights=weights.ravel() * share, minlength=COLOR_DIM)
-    return total.astype(np.float32)
+    return color_histograms(lab, weights).sum(axis=0).astype(np.float32)
 
 
-def color_shares(lab: FloatArray, axes: Sequence[NDArray[np.float64]] = COLOR_AXES) -> Iterator[Shares]:
-    """For each of the 8 bins around a pixel's color: which one, and the pixel's share in it, ``[h * w]`` each.
+def color_histograms(
+    lab: FloatArray, weights: FloatArray, axes: Sequence[NDArray[np.float64]] = COLOR_AXES, *, by_row: bool = False
+) -> NDArray[np.float64]:
+    """Joint histograms of weighted pixels, each shared among its 8 neighboring bins.
 
     Args:
         lab: float32 ``[h, w, 3]``.
+        weights: float32 ``[h, w]``: how much each pixel counts.
         axes: The bins' centers, by channel; those of the color histogram (180 bins) if not given.
+        by_row: Whether each row of pixels has a histogram of its own.
+
+    Returns:
+        float64 ``[h, bins]``, or ``[1, bins]`` for all rows together.
     """
-    placed = [share_of(lab[..., channel].ravel(), centers) for channel, centers in enumerate(axes)]
-    for corner in itertools.product((False, True), repeat=len(axes)):
-        share = np.ones(placed[0][1].size, dtype=np.float32)
-        index = np.zeros(share.size, dtype=np.intp)
-        for (low, upper), above, centers in zip(placed, corner, axes, strict=True):
-            share = share * (upper if above else 1 - upper)
-            index = index * len(centers) + (np.minimum(low + 1, len(centers) - 1) if above else low)
-        yield index, share
+    rows, bins = lab.shape[0] if by_row else 1, math.prod(len(centers) for centers in axes)
+    seen = np.flatnonzero(weights)
+    index = (seen // lab.shape[1] if by_row else np.zeros_like(seen))[np.newaxis]
+    share = weights.ravel()[np.newaxis, seen]
+    for channel, centers in enumerate(axes):  # twice as many shares after each: of the bin below and of the one above
+        low, upper = share_of(lab[..., channel].ravel()[seen], centers)
+        places = np.stack((low, np.minimum(low + 1, len(centers) - 1)))
+        index = (index * len(centers) + places[:, np.newaxis]).reshape(-1, seen.size)
+        share = (share * np.stack((1 - upper, upper))[:, np.newaxis]).reshape(-1, seen.size)
+    return np.bincount(index.ravel(), weights=share.ravel(), minlength=rows * bins).reshape(rows, bins)
 
 
 def texture_histogram(lab: FloatArray, weights: FloatArray) -> FloatArray:
