@@ -116,6 +116,11 @@ class Extractor:
         return self._embedder.blocks
 
     @property
+    def transform(self) -> QueryTransform | None:
+        """What takes the wearer out of query photos."""
+        return self._transform
+
+    @property
     def gate(self) -> QueryGate | None:
         """What says which blocks of a query's vector count."""
         return self._gate
@@ -183,19 +188,20 @@ class Extractor:
         timing = {"decode": (decoded - started) * 1e3, "regions": (perf_counter() - decoded) * 1e3}
         return Detection(photo.width, photo.height, regions, timing)
 
-    def undressed(self, extraction: Extraction, worn: Worn) -> Extraction:
+    def undressed(self, extraction: Extraction, worn: Worn, *, ease: float = 1.0) -> Extraction:
         """What a query photo is searched with: the wearer taken out of its vectors. Takes no network, and no time.
 
         Args:
             extraction: Of a query photo, never of one of the gallery.
             worn: How much is taken out. ``Extraction.worn`` tells what the photo seems to show, even where it is
                 ``off``.
+            ease: Of what ``auto`` would take out, how much is, 0-1.
         """
         if self._transform is None:
             return extraction
         vectors = np.stack([view.vector for view in extraction.views])
         if worn != "off":
-            changed = self._transform.apply(vectors, None if worn == "auto" else float(worn))
+            changed = self._transform.apply(vectors, None if worn == "auto" else float(worn), ease=ease)
             views = tuple(View(view.region, row) for view, row in zip(extraction.views, changed, strict=True))
             extraction = replace(extraction, views=views)
         return replace(extraction, worn=self._transform.cue(vectors))

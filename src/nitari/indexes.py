@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nitari.errors import UsageError
-from nitari.settings import Settings
 
 if TYPE_CHECKING:
     from nitari.catalog.base import CollectionSpec
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from nitari.index.segments.policy import Policy
     from nitari.index.segments.status import IndexStatus
     from nitari.index.segments.store import IndexStore
+    from nitari.settings import Settings
 
 INDEXES = "index"
 """The folder of all indexes in the home folder."""

@@ -360,6 +360,7 @@ class Answer:
             explained: plain values, by the names of ``nitari.index.base.Step``; ``None`` where it did not.
         category: What the query was taken for; ``None`` where that is not known or was not to be used.
         worn: Probability that the query photo shows a worn garment, 0-1; ``None`` where nothing tells.
+        familiarity: How much the query shows what the model was trained on, 0-1; ``None`` where nothing tells.
     """
 
     hits: tuple[Hit, ...]
@@ -373,3 +374,4 @@ class Answer:
     plan: tuple[Mapping[str, str | int | float], ...] | None = None
     category: Guess | None = None
     worn: float | None = None
+    familiarity: float | None = None

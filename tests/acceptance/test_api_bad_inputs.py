@@ -216,6 +216,22 @@ def test_bad_forms(probed: Probed) -> None:
     probed.alive()
 
 
+def test_parameters_that_nobody_knows(probed: Probed) -> None:
+    """What stands in the query string and means nothing there is refused by name, not passed over."""
+    for ask in (
+        lambda given: probed.client.post(f"{API}/search", content=PHOTO, headers=JPEG, params=given),
+        lambda given: probed.client.post(f"{API}/detect", content=PHOTO, headers=JPEG, params=given),
+        lambda given: probed.client.post(f"{API}/search", json={"item_id": "i0001"}, params=given),
+        lambda given: probed.client.get(f"{API}/items/i0001", params=given),
+        lambda given: probed.client.get(f"{API}/photos/i0001", params=given),
+    ):
+        problem = probed.check(ask({"k": "4"}), 422)
+        assert problem["errors"][0]["field"] == "k"
+        assert "query parameter" in problem["detail"], problem
+        assert ask({}).status_code == 200
+    probed.alive()
+
+
 @pytest.mark.parametrize(
     "name", ["写真.jpg", "a b'c.jpg", "../../etc/passwd", "x" * 1000, 'q"uote.jpg', "é", "CON", ""]
 )

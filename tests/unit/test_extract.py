@@ -176,9 +176,9 @@ class Halving:
         """Three quarters, whatever is shown."""
         return 0.75
 
-    def apply(self, vectors: FloatArray, strength: float | None = None) -> FloatArray:
+    def apply(self, vectors: FloatArray, strength: float | None = None, *, ease: float = 1.0) -> FloatArray:
         """Adds the last axis, so much; a half where nobody says how much."""
-        moved = vectors + np.eye(4, dtype=np.float32)[3] * (0.5 if strength is None else strength)
+        moved = vectors + np.eye(4, dtype=np.float32)[3] * (0.5 * ease if strength is None else strength)
         turned: FloatArray = (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
         return turned
 

@@ -26,6 +26,15 @@ def test_resize_keeps_flat_colors(width: int, height: int, name: str) -> None:
     assert resize(flat[:, :, 0], width, height).shape == (height, width)
 
 
+def test_resize_by_halves() -> None:
+    """Shrinking by blocks first gives hardly another image; where little is shrunk, the same."""
+    pixels = np.random.default_rng(3).integers(0, 256, (200, 300, 3), np.uint8)
+    smooth = resize(resize(pixels, 12, 8), 300, 200)
+    exact, quick = (resize(smooth, 30, 20, halved=halved).astype(int) for halved in (False, True))
+    assert np.abs(exact - quick).max() <= 4
+    assert np.array_equal(resize(pixels, 200, 150, halved=True), resize(pixels, 200, 150))
+
+
 def test_resize_a_part() -> None:
     """A box takes its part only, at fractions of pixels too, and less than a pixel of it."""
     assert np.array_equal(resize(card(), 4, 4, box=(0, 0, 24, 16)), np.full((4, 4, 3), CARD[0], np.uint8))

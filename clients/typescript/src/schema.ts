@@ -614,6 +614,11 @@ export interface components {
             collection: string;
             /** Facets */
             facets: components["schemas"]["FacetModel"][];
+            /**
+             * Familiarity
+             * @description How much the query shows what the model was trained on; null where nothing tells.
+             */
+            familiarity: number | null;
             /** Hits */
             hits: components["schemas"]["HitModel"][];
             /**
@@ -7832,6 +7837,7 @@ export interface operations {
                      *           ]
                      *         }
                      *       ],
+                     *       "familiarity": 0.99,
                      *       "hits": [
                      *         {
                      *           "attributes": {
@@ -8251,6 +8257,7 @@ export interface operations {
                      *           ]
                      *         }
                      *       ],
+                     *       "familiarity": 0.99,
                      *       "hits": [
                      *         {
                      *           "attributes": {

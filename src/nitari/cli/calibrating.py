@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,7 @@ def calibrate_command(
     nitari calibrate
     nitari calibrate luma LUMA_DIR unrelated PHOTO_DIR
     """
-    from nitari.calibrations import calibration_path, keep_calibration
+    from nitari.calibrations import calibration_path, keep_calibration, open_calibration
     from nitari.evaluate.calibrate import RECOMMENDED, fit_calibration
     from nitari.search.calibration import Calibration
     from nitari.wiring import open_extractor
@@ -73,7 +74,8 @@ def calibrate_command(
             remedy="name a protocol of `nitari eval` and its folder too, or leave out --folds",
         )
     spec, pairs = _judged(plain, asked, folds, quiet=as_json) if asked else _own(plain, items)
-    fit = fit_calibration(pairs)
+    before = open_calibration(settings, spec)
+    fit = fit_calibration(pairs, unfamiliar=0.0 if before is None else before.unfamiliar)
     told = {
         "from": [f"{protocol} {folder.name}" for protocol, folder in asked] or ["the catalog's own items"],
         "pairs": fit.pairs,
@@ -125,9 +127,9 @@ def _pairs_of(run: Run, attribute: str) -> Iterator[Pair]:
         known = query.query_id in judgments
         if "min_score" in query.options or not (known or query.query_id in strangers):
             continue
-        yield from _pairs(
-            run.hits.get(query.query_id, ()), judgments.get(query.query_id, {}), query.category, attribute
-        )
+        hits, familiarity = run.hits.get(query.query_id, ()), run.familiarity.get(query.query_id, 1.0)
+        for pair in _pairs(hits, judgments.get(query.query_id, {}), query.category, attribute):
+            yield replace(pair, familiarity=familiarity)
 
 
 def _pairs(hits: tuple[Hit, ...], relevant: Mapping[str, int], category: str, attribute: str) -> Iterator[Pair]:
@@ -153,9 +155,11 @@ def _own(settings: Settings, count: int) -> tuple[CollectionSpec, list[Pair]]:
             if stored is None:  # deleted this very moment
                 continue
             kind = stored.item.attributes.get(attribute)
-            for hit in searcher.search(Query(liked=(item_id,), k=SHOWN)).hits:
+            answer = searcher.search(Query(liked=(item_id,), k=SHOWN))
+            familiarity = 1.0 if answer.familiarity is None else answer.familiarity
+            for hit in answer.hits:
                 alike = kind is not None and hit.attributes.get(attribute) == kind
-                pairs.append(Pair(hit.score, alike or hit.group_id == stored.item.group_id))
+                pairs.append(Pair(hit.score, alike or hit.group_id == stored.item.group_id, familiarity))
     return extractor.spec, pairs
 
 

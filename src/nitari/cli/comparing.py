@@ -90,6 +90,9 @@ def compare_command(context: CommandContext, /, a: str, b: str, **options: Any) 
     weigh = partial(compare, *runs, primary=options["primary"])
     found = weigh(marks=marks.marks if marks else None)
     dropped = drops(found, alpha=options["alpha"]) if options["fail_on_drop"] else []
+    settings = context.settings()
+    if options["page_file"] is not None:  # before anything is printed, whose reader may stop reading
+        _write_page(found, marks, settings, options)
     if options["as_json"]:
         told = as_dict(found, details=options["details"])
         print_json({**told, "dropped": [one.measure for one in dropped]} if options["fail_on_drop"] else told)
@@ -97,9 +100,6 @@ def compare_command(context: CommandContext, /, a: str, b: str, **options: Any) 
         _print(found)
     for one in dropped:
         print_error(_drop(one), "look at what moved with --page FILE.html; if it is meant, accept the new run")
-    settings = context.settings()
-    if options["page_file"] is not None:
-        _write_page(found, marks, settings, options)
     if options["serves"] and marks is not None:
         _serve(weigh, marks, settings, options)
     return DROPPED if dropped else 0

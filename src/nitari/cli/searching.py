@@ -22,6 +22,8 @@ from nitari.types import Answer, Box, Hit
 from nitari.wiring import open_catalog, open_searcher
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+# Below this an answer is told to be of photos that the model does not know.
+_FAMILIAR = 0.5
 _SHOWN = ("product_type", "color", "price")
 
 
@@ -140,6 +142,8 @@ def _print_answer(answer: Answer) -> None:
         click.echo(f"taken for: {answer.category.value} ({answer.category.probability:.0%})")
     if answer.worn is not None:
         click.echo(f"worn: {answer.worn:.0%}")
+    if answer.familiarity is not None and answer.familiarity < _FAMILIAR:
+        click.echo(f"familiar: {answer.familiarity:.0%} (the model was not trained on such photos)")
     if not answer.hits:
         _print_plan(answer)
         click.echo("nothing looks like this (with this filter and threshold)")

@@ -59,12 +59,13 @@ class QueryTransform(Protocol):
         """
         ...
 
-    def apply(self, vectors: FloatArray, strength: float | None = None) -> FloatArray:
+    def apply(self, vectors: FloatArray, strength: float | None = None, *, ease: float = 1.0) -> FloatArray:
         """The vectors as they would be without a wearer: float32 ``[n, dim]``, unit rows.
 
         Args:
             vectors: float32 ``[n, dim]``, unit rows: the views of one photo.
             strength: How much is taken out, 0-1; 0 is nothing, to the bit. ``None`` for as much as the photo asks for.
+            ease: Where that is ``None``, how much of it, 0-1.
         """
         ...
 

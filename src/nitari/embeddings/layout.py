@@ -72,7 +72,7 @@ class ColorLayoutDescriptor:
 def _by_band(lab: FloatArray, weights: FloatArray) -> FloatArray:
     """One color histogram for each band: float32 ``[5, 180]``."""
     rows = len(weights)
-    low, upper = share_of((np.arange(rows) + 0.5) / rows, _CENTERS)
+    low, upper = share_of(((np.arange(rows) + 0.5) / rows).astype(np.float32), _CENTERS)
     shares = np.zeros((BANDS, rows))
     shares[low, np.arange(rows)] = 1 - upper
     shares[np.minimum(low + 1, BANDS - 1), np.arange(rows)] += upper

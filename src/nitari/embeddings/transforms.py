@@ -96,9 +96,9 @@ class LinearTransform:
         probable: FloatArray = (shares / max(float(shares.sum()), 1e-12)).astype(np.float32)
         return probable
 
-    def apply(self, vectors: FloatArray, strength: float | None = None) -> FloatArray:
+    def apply(self, vectors: FloatArray, strength: float | None = None, *, ease: float = 1.0) -> FloatArray:
         """See ``QueryTransform.apply``. Where nobody says how much: ``base``, by the cue."""
-        much = self.base * self.cue(vectors) if strength is None else strength
+        much = self.base * self.cue(vectors) * ease if strength is None else strength
         if much == 0.0:
             return vectors
         moved = vectors + np.float32(much) * (self.away + self.guess(vectors) @ self.towards)

@@ -21,10 +21,11 @@ _PAIRS = 100
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A hit: how alike it is to the query, and whether it is relevant."""
+    """A hit: how alike it is to the query, whether it is relevant, and how familiar the query is to the model, 0-1."""
 
     likeness: float
     is_relevant: bool
+    familiarity: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,15 @@ class Fit:
     relevant: float
 
 
-def fit_calibration(pairs: Iterable[Pair]) -> Fit:
-    """Fit ``sigmoid(slope * likeness + offset)`` to pairs, by maximum likelihood with Platt's smoothed targets.
+def fit_calibration(pairs: Iterable[Pair], *, unfamiliar: float = 0.0) -> Fit:
+    """Fit ``sigmoid(slope * likeness + offset - lack)`` to pairs, by maximum likelihood with Platt's smoothed targets.
 
     The pairs should come in the order of queries: the error is measured on every other tenth of them, with a fit of
     the rest, so that hits of one query are on one side.
+
+    Args:
+        pairs: Hits.
+        unfamiliar: What queries lack that are not familiar at all (``Calibration.unfamiliar``); others by their part.
 
     Raises:
         DataError: too few pairs, all relevant or none, or likeness that says nothing about relevance.
@@ -59,6 +64,7 @@ def fit_calibration(pairs: Iterable[Pair]) -> Fit:
     listed = list(pairs)
     x = np.asarray([pair.likeness for pair in listed], np.float64)
     y = np.asarray([pair.is_relevant for pair in listed], np.bool_)
+    lack = unfamiliar * (1 - np.asarray([pair.familiarity for pair in listed], np.float64))
     right = int(np.count_nonzero(y))
     if x.size < _PAIRS or not 0 < right < x.size:
         raise DataError(
@@ -66,7 +72,7 @@ def fit_calibration(pairs: Iterable[Pair]) -> Fit:
             remedy="take a larger catalog, or one whose items have a group or a category",
             code="calibration",
         )
-    slope, offset = _fitted(x, y)
+    slope, offset = _fitted(x, y, lack)
     if slope <= 0:
         raise DataError(
             "items that are more alike are not more often relevant here, so no calibration can be fitted",
@@ -77,7 +83,8 @@ def fit_calibration(pairs: Iterable[Pair]) -> Fit:
     errors = []
     for fitted, asked in ((~held, held), (held, ~held)):
         if 0 < np.count_nonzero(y[fitted]) < np.count_nonzero(fitted):
-            errors.append(calibration_error(_sigmoid(x[asked], *_fitted(x[fitted], y[fitted])), y[asked]))
+            found = _fitted(x[fitted], y[fitted], lack[fitted])
+            errors.append(calibration_error(_told(found[0] * x[asked] + found[1] - lack[asked]), y[asked]))
     return Fit(slope, offset, float(np.mean(errors)) if errors else float("nan"), x.size, right / x.size)
 
 
@@ -89,26 +96,27 @@ def calibration_error(scores: NDArray[np.float64], relevant: NDArray[np.bool_]) 
     return float(np.abs(gaps).sum() / max(1, counts.sum()))
 
 
-def _fitted(x: NDArray[np.float64], y: NDArray[np.bool_]) -> tuple[float, float]:
+def _fitted(x: NDArray[np.float64], y: NDArray[np.bool_], lack: NDArray[np.float64]) -> tuple[float, float]:
     """Slope and offset by damped Newton steps (Lin, Lin and Weng, "A note on Platt's probabilistic outputs", 2007)."""
     right = int(np.count_nonzero(y))
     targets = np.where(y, (right + 1) / (right + 2), 1 / (x.size - right + 2))
     center = float(x.mean())
     design = np.stack([x - center, np.ones_like(x)], axis=1)
     weights = np.array([0.0, np.log((right + 1) / (x.size - right + 1))])
-    loss = _loss(design @ weights, targets)
+    loss = _loss(design @ weights - lack, targets)
     for _ in range(_STEPS):
-        told = _sigmoid(design @ weights, 1.0, 0.0)
+        told = _told(design @ weights - lack)
         gradient = design.T @ (told - targets)
         curvature = (design * (told * (1 - told))[:, None]).T @ design + 1e-9 * np.eye(2)
         step = np.linalg.solve(curvature, gradient)
         share = 1.0
         while (
-            share > 1e-10 and _loss(design @ (weights - share * step), targets) > loss - 1e-4 * share * gradient @ step
+            share > 1e-10
+            and _loss(design @ (weights - share * step) - lack, targets) > loss - 1e-4 * share * gradient @ step
         ):
             share /= 2
         weights = weights - share * step
-        now = _loss(design @ weights, targets)
+        now = _loss(design @ weights - lack, targets)
         if loss - now < 1e-10 * x.size:
             break
         loss = now
@@ -120,6 +128,7 @@ def _loss(logits: NDArray[np.float64], targets: NDArray[np.float64]) -> float:
     return float((np.logaddexp(0.0, logits) - targets * logits).sum())
 
 
-def _sigmoid(x: NDArray[np.float64], slope: float, offset: float) -> NDArray[np.float64]:
-    told: NDArray[np.float64] = np.exp(-np.logaddexp(0.0, -(slope * x + offset)))
+def _told(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities."""
+    told: NDArray[np.float64] = np.exp(-np.logaddexp(0.0, -logits))
     return told

@@ -109,6 +109,7 @@ def pooled(protocol: EvalProtocol, runs: Sequence[Run]) -> Run:
             for stage in stages
         },
         hits={query_id: hits for run in runs for query_id, hits in run.hits.items()},
+        familiarity={query_id: share for run in runs for query_id, share in run.familiarity.items()},
     )
 
 

@@ -67,6 +67,7 @@ class Run:
         seconds: Wall-clock time of the queries together.
         timing_ms: Mean milliseconds of a query by stage.
         hits: For every query id that was answered, its first ``SHOWN`` hits.
+        familiarity: For every query id that was answered, ``Answer.familiarity``, 1 where nothing tells.
     """
 
     protocol: EvalProtocol
@@ -77,6 +78,7 @@ class Run:
     seconds: float
     timing_ms: Mapping[str, float] = field(default_factory=dict)
     hits: Mapping[str, tuple[Hit, ...]] = field(default_factory=dict)
+    familiarity: Mapping[str, float] = field(default_factory=dict)
 
 
 def home_for(root: Path, protocol: EvalProtocol, fingerprint: str) -> Path:
@@ -129,6 +131,7 @@ def run_protocol(
     rankings: dict[str, Ranking] = {}
     failures: dict[str, str] = {}
     hits: dict[str, tuple[Hit, ...]] = {}
+    familiarity: dict[str, float] = {}
     totals: dict[str, float] = {}
     started = perf_counter()
     with open_searcher() as searcher:
@@ -139,13 +142,14 @@ def run_protocol(
             else:
                 rankings[query.query_id] = tuple((hit.item_id, hit.score) for hit in outcome.hits)
                 hits[query.query_id] = outcome.hits[:SHOWN]
+                familiarity[query.query_id] = 1.0 if outcome.familiarity is None else outcome.familiarity
                 for stage, spent in outcome.timing_ms.items():
                     totals[stage] = totals.get(stage, 0.0) + spent
             if on_query is not None:
                 on_query(len(rankings), len(protocol.queries))
     answered = max(1, len(rankings) - len(failures))
     timing = {stage: total / answered for stage, total in totals.items()}
-    return Run(protocol, rankings, failures, depth, gallery, perf_counter() - started, timing, hits)
+    return Run(protocol, rankings, failures, depth, gallery, perf_counter() - started, timing, hits, familiarity)
 
 
 def _ask_all(

@@ -100,7 +100,7 @@ class Places:
             if elsewhere.size:
                 found = found[~np.isin(found, elsewhere)]
                 found = np.concatenate([found, elsewhere[_among(few, self._places[elsewhere])]])
-            found.sort()
+            found = np.sort(found.astype(np.int32)).astype(np.int64)  # in half the time
             return found, None, found.size
         words = np.zeros((rows + 63) // 64, np.uint64)
         bits = words.view(np.uint8)

@@ -58,6 +58,8 @@ class InputSpec:
         range: What a pixel of 255 becomes before mean and std: usually 1.
         filter: The ONE resize filter, antialiased; the gallery and queries use the same (it moves vectors).
         fit: How a box becomes ``size``: ``stretch``, ``letterbox`` (padded with white), or ``crop`` (its center).
+        trim: Of a letterbox, the white is left out by whole multiples of so many pixels (the network's stride), but
+            for a rim: a network that pools what it finds gives nearly the same for less work. 0 to keep it.
     """
 
     size: tuple[int, int]
@@ -66,6 +68,7 @@ class InputSpec:
     range: float = 1.0
     filter: Filter = "bicubic"
     fit: Fit = "stretch"
+    trim: int = 0
 
     @property
     def height(self) -> int:
@@ -375,7 +378,10 @@ def _input(table: Table) -> InputSpec:
         range=table.number("range", default=1.0),
         filter=cast(Filter, table.choice("filter", get_args(Filter))),
         fit=cast(Fit, table.choice("fit", get_args(Fit))),
+        trim=table.integer("trim", low=1, high=min(sides)) if "trim" in table else 0,
     )
+    if spec.trim and spec.fit != "letterbox":
+        raise table.error("trim", spec.trim, "no such key: only a letterbox has white to leave out")
     if min(spec.std) <= 0:
         raise table.error("std", list(spec.std), "three numbers above 0")
     if spec.range <= 0:

@@ -61,6 +61,8 @@ def likeness_maps(
     query: Query,
     hit: str,
     photo_of: PhotoOf,
+    *,
+    ease: float = 1.0,
 ) -> LikenessMaps:
     """Compare a query with one item, and cover their photos patch by patch. Takes a second or two.
 
@@ -72,6 +74,7 @@ def likeness_maps(
         query: With a photo, a url or an item; its ``region``, ``worn`` and ``emphasis`` count, likes do not.
         hit: The item to compare with.
         photo_of: Where items' photos come from.
+        ease: Of what is taken out of the query, how much is, see ``Extractor.undressed``.
 
     Raises:
         UsageError: a query that shows nothing.
@@ -86,7 +89,7 @@ def likeness_maps(
     brought = None
     if query.item_id is None:
         data = photos.read(query.photo, query.url)
-        views = photos.extract(data, None, query.region, query.worn).views
+        views = photos.extract(data, None, query.region, query.worn, ease=ease).views
         brought = np.stack([view.vector for view in views])
     with gallery.reading() as holding:
         hit_images, hit_vectors = _stored(gallery, holding, hit)
@@ -106,7 +109,7 @@ def likeness_maps(
         return float((likeness if wish.scales is None else likeness * wish.scales).max())
 
     if data is not None:
-        mine = Side(photos.heat(data, like_hit, query.region, query.worn))
+        mine = Side(photos.heat(data, like_hit, query.region, query.worn, ease=ease))
     else:
         mine = _stored_side(photos, photo_of, query.item_id or "", images[int(row)], like_hit)
     between = perf_counter()

@@ -56,6 +56,7 @@ def heat_of(
     choice: Choice = "auto",
     regions: tuple[Region, ...] = (),
     worn: Worn = "off",
+    ease: float = 1.0,
 ) -> Heat:
     """What each patch of a photo adds to its likeness, by some forty passes through the extractor's network.
 
@@ -70,6 +71,7 @@ def heat_of(
         choice: As the photo is searched with; the grid lies over a chosen box, else over the whole photo.
         regions: What was found on the photo.
         worn: As the photo is searched with; ``off`` for one of the gallery.
+        ease: Likewise, see ``Extractor.undressed``.
 
     Raises:
         ImageError: bytes that are not a usable photo.
@@ -81,7 +83,7 @@ def heat_of(
 
     def like() -> float:
         views = extractor.embed(covered, regions, choice)
-        seen = extractor.undressed(Extraction(photo.width, photo.height, regions, views, None, {}), worn)
+        seen = extractor.undressed(Extraction(photo.width, photo.height, regions, views, None, {}), worn, ease=ease)
         return likeness(np.stack([view.vector for view in seen.views]))
 
     similarity = like()

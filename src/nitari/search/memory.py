@@ -63,9 +63,9 @@ class RememberingExtractor:
         """What does the work, for what is not worth remembering."""
         return self._extractor
 
-    def extract(self, data: bytes, *, choice: Choice = "auto", worn: Worn = "off") -> Extraction:
+    def extract(self, data: bytes, *, choice: Choice = "auto", worn: Worn = "off", ease: float = 1.0) -> Extraction:
         """As ``Extractor.extract`` without a descriptor, then ``Extractor.undressed``."""
-        return self._extractor.undressed(self._extract(data, choice), worn)
+        return self._extractor.undressed(self._extract(data, choice), worn, ease=ease)
 
     def _extract(self, data: bytes, choice: Choice) -> Extraction:
         """As ``Extractor.extract``: what is remembered is the photo as it is, whatever is asked about its wearer."""

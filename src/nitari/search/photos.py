@@ -7,6 +7,7 @@ from dataclasses import replace
 from threading import Lock
 from time import perf_counter
 
+from nitari.embeddings.base import QueryTransform
 from nitari.errors import ConfigurationError, UsageError
 from nitari.extract import Choice, Extractor, Worn
 from nitari.images.base import ImageSource, Original
@@ -43,10 +44,17 @@ class PhotoReader:
         self._extractor: RememberingExtractor | None = None
         self._lock = Lock()
 
-    def extract(self, photo: bytes | None, url: str | None, choice: Choice, worn: Worn = "auto") -> Extraction:
+    @property
+    def transform(self) -> QueryTransform | None:
+        """What takes the wearer out of query photos; loads the extractor."""
+        return self._loaded().plain.transform
+
+    def extract(
+        self, photo: bytes | None, url: str | None, choice: Choice, worn: Worn = "auto", *, ease: float = 1.0
+    ) -> Extraction:
         """All that is searched with of a photo, or else of the one behind a link (then ``fetch`` is timed, too)."""
         data, fetch_ms = self._bytes(photo, url)
-        extraction = self._loaded().extract(data, choice=choice, worn=worn)
+        extraction = self._loaded().extract(data, choice=choice, worn=worn, ease=ease)
         return replace(extraction, timing_ms={**fetch_ms, **extraction.timing_ms})
 
     def detect(self, photo: bytes | None, url: str | None) -> Detection:
@@ -61,11 +69,13 @@ class PhotoReader:
         """The bytes of a photo, or else of the one behind a link."""
         return self._bytes(photo, url)[0]
 
-    def heat(self, data: bytes, likeness: Likeness, choice: Choice = "auto", worn: Worn = "off") -> Heat:
+    def heat(
+        self, data: bytes, likeness: Likeness, choice: Choice = "auto", worn: Worn = "off", *, ease: float = 1.0
+    ) -> Heat:
         """What each part of a photo adds to its likeness; takes some forty times as long as a query."""
         extractor = self._loaded()
         regions = extractor.extract(data, choice=choice).regions
-        return heat_of(extractor.plain, data, likeness, choice=choice, regions=regions, worn=worn)
+        return heat_of(extractor.plain, data, likeness, choice=choice, regions=regions, worn=worn, ease=ease)
 
     def warm(self, photo: bytes) -> None:
         """Load extractor and networks by a photo."""

@@ -26,6 +26,7 @@ from nitari.search.counts import Counted, Counts
 from nitari.search.emphasis import can_emphasize, weighed
 from nitari.search.feedback import bent
 from nitari.search.filters import EVERYTHING, Filter, parse_filter
+from nitari.search.flat_share import FlatShare
 from nitari.search.gallery import Gallery, Holding
 from nitari.search.nearest import Nearest, nearest_items
 from nitari.search.photos import PhotoReader
@@ -130,6 +131,7 @@ class Searcher:
             remembered=remembered,
         )
         self._counts = Counts()
+        self._flat_share = FlatShare()
         self._neighbors: Recent[Ranked] = Recent(_REMEMBERED_ITEMS)
 
     @property
@@ -191,6 +193,7 @@ class Searcher:
             plan=plan,
             category=found.guess,
             worn=question.worn,
+            familiarity=None if self._gate is None else found.familiarity,
         )
 
     def detect(self, *, photo: bytes | None = None, url: str | None = None) -> Detection:
@@ -216,7 +219,8 @@ class Searcher:
 
         As ``nitari.search.alike.likeness_maps``.
         """
-        return likeness_maps(self._gallery, self._photos, self._blocks, self._gate, query, hit, photo_of)
+        parts = (self._gallery, self._photos, self._blocks, self._gate)
+        return likeness_maps(*parts, query, hit, photo_of, ease=self._ease(query))
 
     def facets(self, names: Sequence[str], *, filter: Mapping[str, Any] | None = None, limit: int = 20) -> Counted:  # noqa: A002 - as in Query
         """What the items that pass a filter are like; see ``Query.facets`` for what is counted.
@@ -318,7 +322,8 @@ class Searcher:
     def _question(self, query: Query) -> _Question:
         """What the query brings; photos are fetched and embedded here, before the gallery is held still."""
         if query.photo is not None or query.url is not None:
-            extraction = self._photos.extract(query.photo, query.url, query.region, query.worn)
+            ease = self._ease(query)
+            extraction = self._photos.extract(query.photo, query.url, query.region, query.worn, ease=ease)
             return _Question(
                 vectors=np.stack([view.vector for view in extraction.views]).astype(np.float32, copy=False),
                 regions=extraction.regions,
@@ -329,6 +334,14 @@ class Searcher:
         if query.vector is not None:
             return _Question(vectors=_checked(query.vector, self._gallery.dim)[None])
         return _Question()
+
+    def _ease(self, query: Query) -> float:
+        """How much of what a transform would take out of the query is taken out, by what the gallery holds."""
+        transform = self._photos.transform if query.worn == "auto" else None
+        if transform is None:
+            return 1.0
+        with self._gallery.reading() as holding:
+            return self._flat_share.ease(holding, transform)
 
     def _ranked(
         self,

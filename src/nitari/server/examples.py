@@ -57,6 +57,7 @@ ANSWER: Example = {
     "plan": [STEP],
     "category": {"value": "Gear > Bags", "probability": 0.93},
     "worn": 0.04,
+    "familiarity": 0.99,
 }
 HEAT: Example = {
     "image": "images/24-mb01.jpg",

@@ -65,6 +65,7 @@ def answer(found: Answer, *, collection: str, asked: str) -> Wire:
         "plan": found.plan,
         "category": None if found.category is None else _guess(found.category),
         "worn": None if found.worn is None else _share(found.worn),
+        "familiarity": None if found.familiarity is None else _share(found.familiarity),
     }
 
 

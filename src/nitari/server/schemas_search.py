@@ -232,6 +232,9 @@ class AnswerModel(BaseModel):
         description="The kind of product that the query was taken for; null where that is not known, or not to be used."
     )
     worn: Share | None = Field(description="Probability that the photo shows a worn garment; null where nothing tells.")
+    familiarity: Share | None = Field(
+        description="How much the query shows what the model was trained on; null where nothing tells."
+    )
 
 
 class HeatModel(BaseModel):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -38,6 +40,19 @@ def test_letterbox(width: int, height: int) -> None:
     assert white.sum() == shown.shape[0] * shown.shape[1] - red.sum()
     assert red[SIDE // 2, SIDE // 2]
     np.testing.assert_array_equal(red, red[::-1, ::-1])
+
+
+@given(width=st.integers(1, 500), height=st.integers(1, 500))
+def test_a_trimmed_letterbox(width: int, height: int) -> None:
+    """White goes in whole multiples of 32, a rim of 8 stays; what is left is the very letterbox, cut."""
+    whole = fitted(plain(width, height, RED), WHOLE, spec("letterbox", (224, 160)))
+    some = fitted(plain(width, height, RED), WHOLE, replace(spec("letterbox", (224, 160)), trim=32))
+    shown = np.argwhere((whole == RED).all(axis=2))
+    top, left = shown.min(axis=0) - 8
+    bottom, right = np.array(whole.shape[:2]) - shown.max(axis=0) - 1 - 8
+    top, left, bottom, right = (max(0, int(white)) // 32 * 32 for white in (top, left, bottom, right))
+    np.testing.assert_array_equal(some, whole[top : 224 - bottom, left : 160 - right])
+    assert some.shape[0] % 32 == some.shape[1] % 32 == 0
 
 
 def test_crop() -> None:

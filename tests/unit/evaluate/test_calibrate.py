@@ -57,3 +57,16 @@ def test_the_error_of_scores() -> None:
     assert calibration_error(np.full(100, 0.9), relevant) == pytest.approx(0.4)
     assert calibration_error(np.full(100, 0.5), relevant) == pytest.approx(0.0)
     assert calibration_error(np.ones(100), np.ones(100, np.bool_)) == 0.0
+
+
+def test_what_strangers_lack_is_taken_account_of() -> None:
+    """Half the queries are strangers, of whose log odds two are taken off: slope and offset are those of the others."""
+    generator = np.random.default_rng(3)
+    likeness, familiarity = generator.uniform(0.3, 1.0, 20_000), generator.integers(0, 2, 20_000)
+    relevant = generator.random(20_000) < 1 / (1 + np.exp(-(17 * likeness - 12 - 2 * (1 - familiarity))))
+    pairs = [Pair(float(x), bool(y), float(f)) for x, y, f in zip(likeness, relevant, familiarity, strict=True)]
+    fit = fit_calibration(pairs, unfamiliar=2.0)
+    assert fit.slope == pytest.approx(17, rel=0.1)
+    assert -fit.offset / fit.slope == pytest.approx(12 / 17, abs=0.01)
+    assert fit.error < 0.02
+    assert -fit_calibration(pairs).offset / fit_calibration(pairs).slope > 12 / 17 + 0.03

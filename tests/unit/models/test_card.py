@@ -100,6 +100,8 @@ def test_defaults_and_values(tmp_path: Path) -> None:
         ("std = [1, 1, 1]", "std = [1, 1, 1]\nrange = 0", r"input.range is 0.0, expected a number above 0"),
         ('filter = "bicubic"', 'filter = "nearest"', r"input.filter is 'nearest', expected one of bilinear, bicubic"),
         ('fit = "stretch"', 'fit = "pad"', r"input.fit is 'pad', expected one of stretch, letterbox, crop"),
+        ('fit = "stretch"', 'fit = "stretch"\ntrim = 2', r"input.trim is 2, expected no such key: only a letterbox"),
+        ('fit = "stretch"', 'fit = "letterbox"\ntrim = 0', r"input.trim is 0, expected a whole number, at least 1"),
         ("nonnegative = true", 'nonnegative = "yes"', r"output.nonnegative is 'yes', expected true or false"),
         ("nonnegative = true", 'pooling = "gem"', r"output.pooling is 'gem', expected another one, or nonnegative"),
         (SOURCE, "", r"weights\[0\] is none of them, expected exactly one of path, wheel, url, hub"),

@@ -123,9 +123,9 @@ class Turning:
         """Certainly worn."""
         return 1.0
 
-    def apply(self, vectors: FloatArray, strength: float | None = None) -> FloatArray:
+    def apply(self, vectors: FloatArray, strength: float | None = None, *, ease: float = 1.0) -> FloatArray:
         """Unit rows."""
-        moved = vectors + np.eye(1, vectors.shape[1], dtype=np.float32) * (0.5 if strength is None else strength)
+        moved = vectors + np.eye(1, vectors.shape[1], dtype=np.float32) * (0.5 * ease if strength is None else strength)
         turned: FloatArray = (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
         return turned
 

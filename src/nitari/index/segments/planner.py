@@ -25,6 +25,9 @@ PLAIN = 0.8
 # rows with filters of half-spaces). ``Near.late`` tells of so many rows.
 _MISSED = 0.28
 _TOLD = 64
+# So many late ones are nothing where what is allowed lies here as thickly as elsewhere, within this factor.
+_FEW_LATE = 2
+_THICKLY = 1.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,12 @@ def choose(
     return Plan(how, cost, effort if engine is not None and how == engine.how else None, tuple(offers))
 
 
+def _as_elsewhere(near: Near, share: float) -> bool:
+    """Whether of what was looked at about the share is allowed that is allowed of all rows."""
+    here = near.seen / max(1, near.looked)
+    return share / _THICKLY <= here <= share * _THICKLY
+
+
 def further(
     engine: Engine, near: Near, before: Near | None, effort: Effort, *, k: int, allowed: int, rows: int
 ) -> Effort | None:
@@ -177,6 +186,8 @@ def further(
     if enough and ((allowed >= PLAIN * rows and not engine.far) or effort.probes >= lists):
         return None
     wider = Effort(effort.depth, min(lists, 4 * effort.probes), 2 * effort.candidates, effort.recall)
+    if enough and not engine.far and 0 <= near.late <= _FEW_LATE and _as_elsewhere(near, allowed / rows):
+        return None
     if near.late < 0:
         same = before is not None and np.array_equal(near.slots[:wanted], before.slots[:wanted])
         return None if enough and same else wider

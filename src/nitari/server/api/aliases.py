@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Request, Response
 from nitari.catalog.base import Alias
 from nitari.errors import NitariError
 from nitari.server import examples, openapi, present, requests
-from nitari.server.api.common import json_response, take
+from nitari.server.api.common import StrictRoute, json_response, take
 from nitari.server.body import JSON, Body
 from nitari.server.context import Api
 from nitari.server.schemas import AliasBody, AliasesModel, AliasModel
@@ -23,7 +23,7 @@ _ALIAS = "/{alias:plain}"
 
 def router(api: Api) -> APIRouter:
     """The routes of aliases."""
-    routes = APIRouter(prefix="/v1/aliases", tags=["collections"])
+    routes = APIRouter(prefix="/v1/aliases", tags=["collections"], route_class=StrictRoute)
     catalog, searchers = api.services.catalog, api.services.searchers
 
     def shown(alias: Alias) -> present.Wire:

@@ -11,7 +11,7 @@ from nitari import __version__
 from nitari.search.query import MAX_K, MAX_WINDOW
 from nitari.search.searcher import Searcher
 from nitari.server import examples, openapi, present
-from nitari.server.api.common import COLLECTION, Collection, json_response
+from nitari.server.api.common import COLLECTION, Collection, StrictRoute, json_response
 from nitari.server.context import Api
 from nitari.server.overview import Overview
 from nitari.server.schemas import (
@@ -24,7 +24,7 @@ from nitari.server.schemas import (
 
 def router(api: Api) -> APIRouter:
     """The routes that describe."""
-    routes = APIRouter(prefix="/v1", tags=["collections"])
+    routes = APIRouter(prefix="/v1", tags=["collections"], route_class=StrictRoute)
     services, config = api.services, api.config
     overviews: WeakKeyDictionary[Searcher, Overview] = WeakKeyDictionary()
 

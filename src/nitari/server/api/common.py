@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from collections.abc import Collection as Kinds
 from typing import Annotated, Any, cast
 
@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 
 from nitari.server.body import JSON, Body, read_body
 from nitari.server.context import Api
+from nitari.server.requests import refuse
 
 COLLECTION = "{c}"
 
@@ -22,6 +23,31 @@ ItemId = Annotated[
     str,
     Path(description="Percent-encoded: ids may hold slashes.", min_length=1, max_length=512, examples=["24-mb01"]),
 ]
+
+
+class StrictRoute(APIRoute):
+    """A route that refuses query parameters that it does not know: ``?k=4`` in the wrong place is not for nothing."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The usual one, once the parameters are known."""
+        handle = super().get_route_handler()
+        known = [param.alias for param in self.dependant.query_params]
+
+        async def checked(request: Request) -> Response:
+            _check_parameters(request, known)
+            return await handle(request)
+
+        return checked
+
+
+def _check_parameters(request: Request, known: Sequence[str]) -> None:
+    """See that all query parameters are ``known``."""
+    if not request.scope["query_string"]:
+        return
+    for name in request.query_params:
+        if name not in known:
+            expected = f"no other query parameters than {', '.join(known)}" if known else "no query parameters"
+            refuse(name[:80], "a query parameter", expected)
 
 
 class DirectRoute(APIRoute):
@@ -37,6 +63,7 @@ class DirectRoute(APIRoute):
         in_query = [param.name for param in self.dependant.query_params]
 
         async def handle(request: Request) -> Response:
+            _check_parameters(request, in_query)
             named = request.path_params
             if in_query and request.scope["query_string"]:
                 given = request.query_params

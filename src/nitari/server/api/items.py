@@ -12,7 +12,7 @@ from nitari.errors import NitariError, NotFoundError
 from nitari.ingest.edit import Edited
 from nitari.search.searcher import Searcher
 from nitari.server import examples, openapi, present, problems, requests
-from nitari.server.api.common import COLLECTION, Collection, ItemId, json_response, take
+from nitari.server.api.common import COLLECTION, Collection, ItemId, StrictRoute, json_response, take
 from nitari.server.body import FORM, JSON, Body
 from nitari.server.context import Api
 from nitari.server.schemas import (
@@ -37,7 +37,7 @@ Limit = Annotated[int, Query(description="How many at most.", ge=1, le=MAX_SAMPL
 
 def router(api: Api) -> APIRouter:
     """The routes that read and edit items."""
-    routes = APIRouter(prefix=f"/v1/collections/{COLLECTION}", tags=["items"])
+    routes = APIRouter(prefix=f"/v1/collections/{COLLECTION}", tags=["items"], route_class=StrictRoute)
     services = api.services
     editor, catalog, searchers = services.editor, services.catalog, services.searchers
 

@@ -10,7 +10,7 @@ from starlette.convertors import Convertor, register_url_convertor
 
 from nitari.ingest.jobs import ImportRequest, Job
 from nitari.server import examples, openapi, present, requests
-from nitari.server.api.common import json_response, take
+from nitari.server.api.common import StrictRoute, json_response, take
 from nitari.server.body import FORM, JSON, Body
 from nitari.server.context import Api
 from nitari.server.schemas import ImportBody, ImportOptions, JobModel, JobsModel
@@ -36,7 +36,7 @@ JobId = Annotated[str, Path(min_length=1, max_length=64, examples=[examples.JOB[
 
 def router(api: Api) -> APIRouter:
     """The routes of jobs."""
-    routes = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+    routes = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
     jobs = api.services.jobs
 
     def submit(body: Body) -> Response:

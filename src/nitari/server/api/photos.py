@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from nitari.server import examples, openapi, present, requests
-from nitari.server.api.common import COLLECTION, Collection, ItemId, json_response, take
+from nitari.server.api.common import COLLECTION, Collection, ItemId, StrictRoute, json_response, take
 from nitari.server.body import BINARY, FORM, IMAGES, Body
 from nitari.server.context import Api
 from nitari.server.pages import is_known
@@ -32,7 +32,7 @@ PhotoId = Annotated[str, Path(min_length=1, max_length=64, examples=[examples.QU
 
 def router(api: Api) -> APIRouter:
     """The routes that answer pictures."""
-    routes = APIRouter(prefix=f"/v1/collections/{COLLECTION}", tags=["photos"])
+    routes = APIRouter(prefix=f"/v1/collections/{COLLECTION}", tags=["photos"], route_class=StrictRoute)
     pictures, query_photos = api.services.pictures, api.services.query_photos
     not_modified: dict[int | str, openapi.Doc] = {
         304: {"description": "The picture that the client has is still good."}

@@ -8,14 +8,14 @@ from fastapi import APIRouter, Response
 
 from nitari.errors import StateError
 from nitari.server import examples, openapi, present
-from nitari.server.api.common import json_response
+from nitari.server.api.common import StrictRoute, json_response
 from nitari.server.context import Api
 from nitari.server.schemas import SavedModel, SnapshotsModel
 
 
 def router(api: Api) -> APIRouter:
     """The routes of snapshots. Restoring is for the command line: it makes a new home."""
-    routes = APIRouter(prefix="/v1/snapshots", tags=["snapshots"])
+    routes = APIRouter(prefix="/v1/snapshots", tags=["snapshots"], route_class=StrictRoute)
     snapshots = api.services.snapshots
     saving = Lock()
 

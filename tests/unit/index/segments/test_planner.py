@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -157,6 +157,17 @@ def test_what_is_found_far_off_or_is_too_little_is_looked_for_on(found: Near) ->
     assert wider is not None
     assert NOW.probes < wider.probes <= 4 * NOW.probes
     assert wider.candidates >= NOW.candidates
+
+
+def test_a_few_late_ones_where_rows_lie_as_elsewhere() -> None:
+    """With the share of all rows in what was looked at, two late ones are chance; not with more or less of it."""
+    assert look_on(near(10, looked=2000, seen=200, late=2)) is None
+    assert look_on(near(10, looked=2000, seen=200, late=3)) is not None
+    assert look_on(near(10, looked=2000, seen=120, late=2)) is not None
+    assert look_on(near(10, looked=2000, seen=300, late=2)) is not None
+    copied = replace(ENGINE, far=True)
+    found = near(10, looked=2000, seen=2000, late=2)
+    assert further(copied, found, None, NOW, k=10, allowed=ROWS, rows=ROWS) is not None
 
 
 def test_a_silent_engine_is_asked_until_nothing_changes() -> None:

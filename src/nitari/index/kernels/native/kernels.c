@@ -26,7 +26,7 @@ static int lowest_bit(uint32_t bits)
 
 #define BLOCK 32
 #define LINE 64
-#define AHEAD 6 /* rows to ask memory for before they are needed */
+#define AHEAD 12 /* rows to ask memory for before they are needed */
 #define FEW 8   /* rows of a block that are asked about one by one; more of them are, together */
 
 /* ---- which instructions ---- */
