@@ -16,6 +16,7 @@ import numpy as np
 from nitari.catalog.base import CollectionSpec, Recipe
 from nitari.embeddings.base import Descriptor, Embedder, QueryGate, QueryTransform
 from nitari.images.base import Decoder
+from nitari.models.card import Detail
 from nitari.regions.base import RegionFinder
 from nitari.types import WHOLE, Block, Box, ByteArray, Detection, Extraction, FloatArray, Photo, Region, View
 
@@ -63,6 +64,7 @@ class Extractor:
             ``mean``: one key, the unit mean of the photo's center square and the product's box (of the whole photo
             where no product was found). ``mean`` measures best: the square shows the product's surroundings and keeps
             its aspect ratio, the box keeps what the square cuts off.
+        detail: How much of a photo is seen, which the networks were told, too: at ``low`` it is decoded smaller.
         collection: Name of the collection that the vectors belong to; the embedder's if not given.
         recipe: The settings that all this was built from, to be kept with the collection.
         transform: Takes the wearer out of query photos; ``None`` to leave them as they are. Stored vectors do not
@@ -78,6 +80,7 @@ class Extractor:
         embedder: Embedder,
         descriptor: Descriptor | None = None,
         views: Views = "mean",
+        detail: Detail = "full",
         collection: str | None = None,
         recipe: Recipe | None = None,
         transform: QueryTransform | None = None,
@@ -92,8 +95,9 @@ class Extractor:
         self._recipe = recipe
         self._transform = transform
         self._gate = gate
-        crops = regions.short_side > 0
-        self._short_side = max(embedder.short_side * (OVERSAMPLE_FOR_CROPS if crops else 1), regions.short_side)
+        self._detail = detail
+        more = OVERSAMPLE_FOR_CROPS if regions.short_side > 0 and detail == "full" else 1
+        self._short_side = max(embedder.short_side * more, regions.short_side)
 
     @property
     def collection(self) -> str:
@@ -128,8 +132,9 @@ class Extractor:
     @property
     def fingerprint(self) -> str:
         """Changes whenever stored vectors could: 16 hex digits over model, regions and views."""
-        parts = "\n".join((self._embedder.fingerprint, self._regions.fingerprint, self._views, str(self._short_side)))
-        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+        parts = [self._embedder.fingerprint, self._regions.fingerprint, self._views, str(self._short_side)]
+        parts += [] if self._detail == "full" else [self._detail]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def extract(
         self,

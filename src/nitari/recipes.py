@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nitari.embeddings.base import Embedder, QueryGate, QueryTransform
     from nitari.extract import Extractor
     from nitari.ingest.examine import Others
-    from nitari.models.card import Card, Part
+    from nitari.models.card import Card, Detail, Part
     from nitari.models.store import ModelStore
     from nitari.regions.base import RegionFinder
     from nitari.runtimes.lazy import LazyModel, Runs
@@ -134,6 +134,7 @@ class Extractors:
             embedder=embedder,
             descriptor=LowLevelDescriptor() if chosen.extract.lowlevel else None,
             views=chosen.extract.views,
+            detail=chosen.extract.detail,
             collection=collection,
             recipe=recipe_of(chosen),
             transform=self._transform(chosen, embedder) if transformed else None,
@@ -273,9 +274,10 @@ class Extractors:
                 remedy="set models.embedder to an embedder's card",
             )
         if card.kind == "composite":
-            parts = [(self._part(card, part), part.weight) for part in card.parts]
+            detail = settings.extract.detail
+            parts = [(self._part(card, part, detail), part.weight) for part in card.parts]
             return CompositeEmbedder(name=card.name, parts=parts, gate=card.gate)
-        return self._network(card)
+        return self._network(card, settings.extract.detail)
 
     def _transform(self, settings: Settings, embedder: Embedder) -> QueryTransform | None:
         """What takes the wearer out of query photos of an embedder."""
@@ -283,7 +285,7 @@ class Extractors:
 
         return open_transform(self._settings.home, self._store.card(settings.models.embedder), embedder)
 
-    def _part(self, composite: Card, part: Part) -> Embedder:
+    def _part(self, composite: Card, part: Part, detail: Detail) -> Embedder:
         """One part of a composite as an embedder, with its head behind it if it has one.
 
         Raises:
@@ -305,7 +307,7 @@ class Extractors:
                 )
             made = DescriptorEmbedder(descriptor)
         else:
-            made = self._network(self._store.card(part.name))
+            made = self._network(self._store.card(part.name), detail)
         if part.head is None:
             return made
         folder = composite.path.parent if composite.path else Path()
@@ -317,19 +319,20 @@ class Extractors:
             )
         return HeadedEmbedder(made, head)
 
-    def _network(self, card: Card) -> Embedder:
+    def _network(self, card: Card, detail: Detail = "full") -> Embedder:
         """One network as an embedder, loaded at its first use."""
         from nitari.embeddings.onnx import OnnxEmbedder
 
         fingerprint = self._fingerprint(card)
-        return OnnxEmbedder(card=card, model=self._lazy(card, fingerprint), fingerprint=fingerprint)
+        return OnnxEmbedder(card=card, model=self._lazy(card, fingerprint), fingerprint=fingerprint, detail=detail)
 
-    def detector(self, name: str, *, threshold: float | None = None) -> RegionFinder:
+    def detector(self, name: str, *, threshold: float | None = None, detail: Detail = "full") -> RegionFinder:
         """The finder of a detector's card.
 
         Args:
             name: Of the card, or its file.
             threshold: Least score of what it finds; the card's if not given.
+            detail: How large it sees a photo.
 
         Raises:
             ModelError: a card of another kind.
@@ -339,12 +342,12 @@ class Extractors:
         card = self._store.card(name)
         fingerprint = self._fingerprint(card)
         model = self._lazy(card, fingerprint)
-        return GarmentFinder(card=card, model=model, fingerprint=fingerprint, threshold=threshold)
+        return GarmentFinder(card=card, model=model, fingerprint=fingerprint, threshold=threshold, detail=detail)
 
     def finder(self, settings: Settings) -> RegionFinder:
         """The region finder that settings name."""
         if settings.extract.regions == "garments":
-            return self.detector(FINDER_CARD)
+            return self.detector(FINDER_CARD, detail=settings.extract.detail)
         if settings.extract.regions == "whole":
             from nitari.regions.whole import WholeFinder
 

@@ -160,6 +160,18 @@ def test_resolution() -> None:
     assert extract(PRODUCT)[3].short_sides == [448]
 
 
+def test_low_detail() -> None:
+    """A photo is decoded no larger than a network's input, and its vectors are others."""
+    decoder = Decoder()
+    made = {
+        detail: Extractor(decoder=decoder, regions=Finder(PRODUCT), embedder=Embedder(), detail=detail)
+        for detail in ("full", "low")
+    }
+    made["low"].extract(b"")
+    assert decoder.short_sides == [224]
+    assert made["low"].fingerprint != made["full"].fingerprint
+
+
 def test_fingerprint() -> None:
     """Another setting of views is another fingerprint, as its vectors are others."""
     made = {

@@ -33,7 +33,7 @@ def test_a_preset_sets_what_nothing_else_does(tmp_path: Path, monkeypatch: pytes
     assert load_settings(home=tmp_path).extract.views == "mean"
     (tmp_path / "nitari.toml").write_text("preset = 'fast'\n[extract]\nlowlevel = false\n")
     fast = load_settings(home=tmp_path).extract
-    assert (fast.views, fast.lowlevel) == ("box", False)
+    assert (fast.views, fast.detail, fast.lowlevel) == ("box", "low", False)
     assert load_settings(home=tmp_path, preset="accurate").extract.views == "mean"
     monkeypatch.setenv("NITARI__EXTRACT__VIEWS", "both")
     assert load_settings(home=tmp_path).extract.views == "both"

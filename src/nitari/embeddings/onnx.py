@@ -9,7 +9,7 @@ import numpy as np
 
 from nitari.embeddings.preprocess import network_input
 from nitari.errors import ModelError
-from nitari.models.card import Card
+from nitari.models.card import Card, Detail
 from nitari.types import Block, FloatArray, Photo, Region
 
 
@@ -28,12 +28,13 @@ class OnnxEmbedder:
         card: What the network expects and gives.
         model: The network, as the model store pulled it.
         fingerprint: Of card and weights (``store.Network.fingerprint``); the card's own where not given.
+        detail: How large the network sees a box. It is no part of the fingerprint: vectors compare across details.
     """
 
-    def __init__(self, *, card: Card, model: Model, fingerprint: str = "") -> None:
+    def __init__(self, *, card: Card, model: Model, fingerprint: str = "", detail: Detail = "full") -> None:
         self._card = card
         self._model = model
-        self._input = card.network_input
+        self._input = card.network_input.at(detail)
         self._fingerprint = fingerprint or card.fingerprint
 
     @property

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast, get_args
 
@@ -28,6 +28,7 @@ from nitari.types import FloatArray
 Kind: TypeAlias = Literal["embedder", "saliency", "detector", "composite"]
 Filter: TypeAlias = Literal["bilinear", "bicubic", "lanczos"]
 Fit: TypeAlias = Literal["stretch", "letterbox", "crop"]
+Detail: TypeAlias = Literal["full", "low"]
 Pooling: TypeAlias = Literal["none", "mean", "first", "gem"]
 SourceKind: TypeAlias = Literal["path", "wheel", "url", "hub"]
 Format: TypeAlias = Literal["pth", "onnx"]
@@ -60,6 +61,8 @@ class InputSpec:
         fit: How a box becomes ``size``: ``stretch``, ``letterbox`` (padded with white), or ``crop`` (its center).
         trim: Of a letterbox, the white is left out by whole multiples of so many pixels (the network's stride), but
             for a rim: a network that pools what it finds gives nearly the same for less work. 0 to keep it.
+        small: Side of the square that the network sees where little detail is asked for; 0 for ``size`` then too. It
+            needs a network for inputs of any size.
     """
 
     size: tuple[int, int]
@@ -69,6 +72,11 @@ class InputSpec:
     filter: Filter = "bicubic"
     fit: Fit = "stretch"
     trim: int = 0
+    small: int = 0
+
+    def at(self, detail: Detail) -> InputSpec:
+        """The input at this detail."""
+        return replace(self, size=(self.small, self.small)) if detail == "low" and self.small else self
 
     @property
     def height(self) -> int:
@@ -281,7 +289,8 @@ class Card:
             "revision": self.revision,
             "kind": self.kind,
             "dim": self.dim,
-            "input": asdict(self.input) if self.input else None,
+            # But for what is seen at another detail, which is no matter of the card's (``Extractor.fingerprint``).
+            "input": None if self.input is None else {k: v for k, v in asdict(self.input).items() if k != "small"},
             "output": asdict(self.output) if self.output else None,
             "weights": sorted({f"{s.sha256} {s.format} {s.architecture}" for s in self.weights if s.sha256}),
             "parts": [part.shaping for part in self.parts],
@@ -379,6 +388,7 @@ def _input(table: Table) -> InputSpec:
         filter=cast(Filter, table.choice("filter", get_args(Filter))),
         fit=cast(Fit, table.choice("fit", get_args(Fit))),
         trim=table.integer("trim", low=1, high=min(sides)) if "trim" in table else 0,
+        small=table.integer("small", low=8, high=min(sides)) if "small" in table else 0,
     )
     if spec.trim and spec.fit != "letterbox":
         raise table.error("trim", spec.trim, "no such key: only a letterbox has white to leave out")

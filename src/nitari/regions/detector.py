@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 
 from nitari.errors import ModelError
-from nitari.models.card import Card
+from nitari.models.card import Card, Detail
 from nitari.raster import resize
 from nitari.regions.boxes import Blob, box_of
 from nitari.regions.cells import MOST, SAME, WITHIN, Found, area, mask, regions, shared_areas
@@ -39,15 +39,25 @@ class GarmentFinder:
         model: The network, as the model store pulled it.
         fingerprint: Of card and weights (``store.Network.fingerprint``); the card's own where not given.
         threshold: Least score of a middle, 0-1; the card's where not given.
+        detail: How large the network sees a photo.
     """
 
-    def __init__(self, *, card: Card, model: Model, fingerprint: str = "", threshold: float | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        card: Card,
+        model: Model,
+        fingerprint: str = "",
+        threshold: float | None = None,
+        detail: Detail = "full",
+    ) -> None:
         self._card = card
-        self._input = card.network_input
+        self._input = card.network_input.at(detail)
         self._spec = card.network_detector
         self._model = model
         self._threshold = self._spec.threshold if threshold is None else threshold
-        shaping = f"{fingerprint or card.fingerprint} {self._threshold} {RULE}"
+        seen = "" if self._input == card.network_input else f" {self._input.size}"
+        shaping = f"{fingerprint or card.fingerprint} {self._threshold} {RULE}{seen}"
         self._fingerprint = hashlib.sha256(shaping.encode()).hexdigest()[:16]
 
     @property
@@ -81,7 +91,7 @@ class GarmentFinder:
         # Stretched whatever the photo's aspect: boxes and mask are then in the photo's own coordinates.
         pixels = resize(photo.pixels, self._input.width, self._input.height, filter=self._input.filter)
         output = self._model.run(self._input.tensor(pixels[np.newaxis]))
-        expected = (1, *self._card.output_shape)
+        expected = (1, self._spec.channels, *(side // self._spec.stride for side in self._input.size))
         if output.shape != expected:
             raise ModelError(f"model {self._card.name} gave {list(output.shape)}, expected {list(expected)}")
         if not np.isfinite(output).all():

@@ -9,7 +9,7 @@ import pytest
 
 from nitari.embeddings.onnx import OnnxEmbedder
 from nitari.errors import ModelError
-from nitari.models.card import Card, InputSpec
+from nitari.models.card import Card, Detail, InputSpec
 from nitari.types import Box, FloatArray
 from support.scenes import BLUE, RED, photo_of, plain, put, region
 
@@ -97,3 +97,21 @@ def test_card_without_network() -> None:
     """A composite's card has no input and is refused."""
     with pytest.raises(ModelError, match="composite"):
         OnnxEmbedder(card=dataclasses.replace(CARD, kind="composite", input=None), model=ChannelMeans())
+
+
+@pytest.mark.parametrize(("small", "detail", "side"), [(0, "low", SIDE), (4, "low", 4), (4, "full", SIDE)])
+def test_detail(small: int, detail: Detail, side: int) -> None:
+    """A network sees a smaller box at low detail, where its card has a size for that; its fingerprint stays."""
+    shapes = []
+
+    class Watching(ChannelMeans):
+        def run(self, inputs: FloatArray) -> FloatArray:
+            shapes.append(inputs.shape[2:])
+            return super().run(inputs)
+
+    card = dataclasses.replace(CARD, input=dataclasses.replace(CARD.network_input, small=small))
+    embedder = OnnxEmbedder(card=card, model=Watching(), detail=detail)
+    embedder.embed(photo_of(plain(40, 40, RED)), [region(Box(0, 0, 1, 1))])
+    assert shapes == [(side, side)]
+    assert embedder.short_side == side
+    assert embedder.fingerprint == OnnxEmbedder(card=CARD, model=ChannelMeans()).fingerprint

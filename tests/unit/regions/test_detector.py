@@ -152,3 +152,21 @@ def test_outfits_need_both() -> None:
     box = np.array([[0.1, 0.1, 0.5, 0.5]], np.float32)
     assert outfits(box, [], (10, 10)) == []
     assert outfits(box[:0], [Blob(0, 0, 5, 5, 25, 255.0)], (10, 10)) == []
+
+
+def test_low_detail() -> None:
+    """The network sees less, and answers fewer cells; what is found is found by another finder."""
+    small = SIDE // 2
+    cells = answers()[:, : GRID // 2, : GRID // 2]
+
+    class Smaller(Says):
+        def run(self, inputs: FloatArray) -> FloatArray:
+            assert inputs.shape == (1, 3, small, small)
+            return self._cells[None]
+
+    card = replace(CARD, input=replace(CARD.network_input, small=small))
+    finder = GarmentFinder(card=card, model=Smaller(np.ascontiguousarray(cells)), detail="low")
+    assert finder.find(photo_of(plain(90, 120))) == ()
+    assert finder.short_side == small
+    full = GarmentFinder(card=card, model=Says(answers()))
+    assert finder.fingerprint != full.fingerprint
