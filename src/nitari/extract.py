@@ -28,6 +28,8 @@ Worn: TypeAlias = Literal["auto", "off"] | float
 WHOLE_REGION = Region(box=WHOLE, label="whole", score=1.0)
 # A decoded side of twice the network's input: half the photo, cropped, still fills the network (measured, DESIGN 5).
 OVERSAMPLE_FOR_CROPS = 2
+# At low detail; any less, and photos of 400 pixels, as many are, would be halved.
+OVERSAMPLE_AT_LOW_DETAIL = 1.25
 
 
 def unit(vectors: FloatArray) -> FloatArray:
@@ -96,8 +98,8 @@ class Extractor:
         self._transform = transform
         self._gate = gate
         self._detail = detail
-        more = OVERSAMPLE_FOR_CROPS if regions.short_side > 0 and detail == "full" else 1
-        self._short_side = max(embedder.short_side * more, regions.short_side)
+        more = OVERSAMPLE_FOR_CROPS if detail == "full" else OVERSAMPLE_AT_LOW_DETAIL
+        self._short_side = max(int(embedder.short_side * (more if regions.short_side > 0 else 1)), regions.short_side)
 
     @property
     def collection(self) -> str:
