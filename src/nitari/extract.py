@@ -16,9 +16,8 @@ import numpy as np
 from nitari.catalog.base import CollectionSpec, Recipe
 from nitari.embeddings.base import Descriptor, Embedder, QueryGate, QueryTransform
 from nitari.images.base import Decoder
-from nitari.models.card import Detail
 from nitari.regions.base import RegionFinder
-from nitari.types import WHOLE, Block, Box, ByteArray, Detection, Extraction, FloatArray, Photo, Region, View
+from nitari.types import WHOLE, Block, Box, ByteArray, Detail, Detection, Extraction, FloatArray, Photo, Region, View
 
 Views: TypeAlias = Literal["whole", "box", "mean", "both"]
 Choice: TypeAlias = Literal["auto", "whole", "largest"] | Box

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from nitari.embeddings.base import Embedder, QueryGate, QueryTransform
     from nitari.extract import Extractor
     from nitari.ingest.examine import Others
-    from nitari.models.card import Card, Detail, Part
+    from nitari.models.card import Card, Part
     from nitari.models.store import ModelStore
     from nitari.regions.base import RegionFinder
     from nitari.runtimes.lazy import LazyModel, Runs
     from nitari.runtimes.remembering import OutputMemory
-    from nitari.types import FloatArray
+    from nitari.types import Detail, FloatArray
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from nitari.embeddings.preprocess import network_input
 from nitari.errors import ModelError
-from nitari.models.card import Card, Detail
-from nitari.types import Block, FloatArray, Photo, Region
+from nitari.models.card import Card
+from nitari.types import Block, Detail, FloatArray, Photo, Region
 
 
 class Model(Protocol):

@@ -23,12 +23,11 @@ from nitari.models.gate_spec import GateSpec, read_gate
 from nitari.models.head_spec import HeadSpec, read_head
 from nitari.models.table import Table, read_toml
 from nitari.models.transform_spec import TransformSpec, read_transform
-from nitari.types import FloatArray
+from nitari.types import Detail, FloatArray
 
 Kind: TypeAlias = Literal["embedder", "saliency", "detector", "composite"]
 Filter: TypeAlias = Literal["bilinear", "bicubic", "lanczos"]
 Fit: TypeAlias = Literal["stretch", "letterbox", "crop"]
-Detail: TypeAlias = Literal["full", "low"]
 Pooling: TypeAlias = Literal["none", "mean", "first", "gem"]
 SourceKind: TypeAlias = Literal["path", "wheel", "url", "hub"]
 Format: TypeAlias = Literal["pth", "onnx"]

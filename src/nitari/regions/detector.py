@@ -7,13 +7,13 @@ import hashlib
 import numpy as np
 
 from nitari.errors import ModelError
-from nitari.models.card import Card, Detail
+from nitari.models.card import Card
 from nitari.raster import resize
 from nitari.regions.boxes import Blob, box_of
 from nitari.regions.cells import MOST, SAME, WITHIN, Found, area, mask, regions, shared_areas
 from nitari.regions.saliency import MARGIN, Model, products
 from nitari.regions.saliency import RULE as FIGURE_RULE
-from nitari.types import Box, ByteArray, FloatArray, Photo, Region
+from nitari.types import Box, ByteArray, Detail, FloatArray, Photo, Region
 
 AGREE = 0.6
 """A box and a figure of the mask that share this much of their union are one product, and both are heard."""

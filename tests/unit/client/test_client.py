@@ -73,6 +73,7 @@ def answer(*item_ids: str, more: bool = False) -> dict[str, Any]:
         "plan": None,
         "category": None,
         "worn": None,
+        "familiarity": None,
     }
 
 

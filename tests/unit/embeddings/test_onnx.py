@@ -9,8 +9,8 @@ import pytest
 
 from nitari.embeddings.onnx import OnnxEmbedder
 from nitari.errors import ModelError
-from nitari.models.card import Card, Detail, InputSpec
-from nitari.types import Box, FloatArray
+from nitari.models.card import Card, InputSpec
+from nitari.types import Box, Detail, FloatArray
 from support.scenes import BLUE, RED, photo_of, plain, put, region
 
 SIDE = 8
