@@ -12,7 +12,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 KERNELS = Path("src/nitari/index/kernels")
-SOURCES = ("kernels.c", "plain.c", "x86.c", "arm.c")
+SOURCES = ("levels.c", "rows.c", "best.c", "lists.c", "places.c", "codes.c", "plain.c", "x86.c", "arm.c")
 MODULE = "_compiled"
 
 

@@ -1,5 +1,5 @@
-/* The few loops that are written for each instruction set. Everything else is in kernels.c and calls these by pointer:
-   one call a row or a block of 32 rows, so that the call does not show. */
+/* The few loops that are written for each instruction set. All else calls these by pointer: one call a
+   row or a block of 32 rows, so that the call does not show. */
 #ifndef NITARI_SIMD_H
 #define NITARI_SIMD_H
 
