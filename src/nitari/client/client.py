@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack, cast
-
-from pydantic import BaseModel, ValidationError
+from typing import Any, Self, Unpack, cast
 
 from nitari.client.arguments import (
     HeatmapArgs,
@@ -24,7 +21,8 @@ from nitari.client.arguments import (
     segment,
 )
 from nitari.client.connection import Connection, Files, Transport
-from nitari.client.errors import ApiServerError, JobError, shown
+from nitari.client.exchange import Exchange
+from nitari.client.jobs import wait_for
 from nitari.errors import UsageError
 from nitari.server.schemas import (
     MAX_BATCH,
@@ -56,8 +54,6 @@ from nitari.server.schemas_search import (
     HitModel,
 )
 
-_Model = TypeVar("_Model", bound=BaseModel)
-_ENDED = {"failed": "failed", "canceled": "was canceled"}
 _PAGE = 100
 
 
@@ -91,6 +87,7 @@ class Client:
         transport: Transport | None = None,
     ) -> None:
         self._http = Connection(base_url, token=token, timeout=timeout, retries=retries, transport=transport)
+        self._api = Exchange(self._http)
         self._root = f"/v1/collections/{segment(collection)}"
 
     def __enter__(self) -> Self:
@@ -158,13 +155,13 @@ class Client:
         self, *, liked: Sequence[str], disliked: Sequence[str] = (), **options: Unpack[RankingArgs]
     ) -> AnswerModel:
         """Find items like some and unlike others; none of those named is answered. Options as for ``search``."""
-        return self._ask(AnswerModel, f"{self._root}/recommend", {"liked": liked, "disliked": disliked, **options})
+        return self._api.ask(AnswerModel, f"{self._root}/recommend", {"liked": liked, "disliked": disliked, **options})
 
     def detect(
         self, *, photo: PhotoSource | None = None, url: str | None = None, photo_id: str | None = None
     ) -> DetectionModel:
         """Find the products on a photo; their boxes are good for ``search(region=...)``."""
-        return self._ask(DetectionModel, f"{self._root}/detect", {"url": url, "photo_id": photo_id}, photo)
+        return self._api.ask(DetectionModel, f"{self._root}/detect", {"url": url, "photo_id": photo_id}, photo)
 
     def heatmap(
         self,
@@ -192,11 +189,11 @@ class Client:
             ApiBusyError: other heat maps are being made.
         """
         named = {"hit": hit, "url": url, "item_id": item_id, "photo_id": photo_id, **options}
-        return self._ask(HeatmapModel, f"{self._root}/heatmap", named, photo)
+        return self._api.ask(HeatmapModel, f"{self._root}/heatmap", named, photo)
 
     def facets(self, names: Sequence[str], *, filter: Mapping[str, Any] | None = None, limit: int = 20) -> FacetsModel:  # noqa: A002  # its name in the API
         """Count attributes' values over all items that pass the filter."""
-        return self._ask(FacetsModel, f"{self._root}/facets", {"names": names, "filter": filter, "limit": limit})
+        return self._api.ask(FacetsModel, f"{self._root}/facets", {"names": names, "filter": filter, "limit": limit})
 
     # -- items
 
@@ -206,12 +203,11 @@ class Client:
         Raises:
             ApiNotFoundError: there is none.
         """
-        return self._get(ItemModel, self._item(item_id))
+        return self._api.get(ItemModel, self._item(item_id))
 
     def sample_items(self, *, limit: int = 12) -> list[ItemModel]:
         """A few items spread over the catalog, each of another group, to show what there is; at most 100."""
-        body = self._http.send("GET", f"{self._root}/items", params={"limit": limit})
-        return self._parse(ItemsModel, body).items
+        return self._api.send(ItemsModel, "GET", f"{self._root}/items", params={"limit": limit}).items
 
     def put_item(
         self,
@@ -247,10 +243,10 @@ class Client:
         }
         body = json_bytes(item)
         if not photos:
-            return self._parse(EditModel, self._http.send("PUT", self._item(item_id), json=body))
+            return self._api.send(EditModel, "PUT", self._item(item_id), json=body)
         files: Files = [("item", (None, body, "application/json"))]
         files += [photo_part(photo) for photo in photos]
-        return self._parse(EditModel, self._http.send("PUT", self._item(item_id), files=files))
+        return self._api.send(EditModel, "PUT", self._item(item_id), files=files)
 
     def delete_item(self, item_id: str) -> EditModel:
         """Delete an item. One that is still in a feed comes back with that feed's next import.
@@ -258,7 +254,7 @@ class Client:
         Raises:
             ApiNotFoundError: there is none.
         """
-        return self._parse(EditModel, self._http.send("DELETE", self._item(item_id), repeatable=False))
+        return self._api.send(EditModel, "DELETE", self._item(item_id), repeatable=False)
 
     def edit_items(
         self,
@@ -283,7 +279,7 @@ class Client:
 
     def _edit(self, bodies: Iterator[bytes]) -> Iterator[EditModel]:
         for body in bodies:
-            yield from self._parse(BatchModel, self._http.send("POST", f"{self._root}/items:batch", json=body)).results
+            yield from self._api.send(BatchModel, "POST", f"{self._root}/items:batch", json=body).results
 
     # -- pictures
 
@@ -304,8 +300,8 @@ class Client:
         Raises:
             ApiUsageError: the server does not keep photos.
         """
-        body = self._http.send("POST", f"{self._root}/query-photos", files=[photo_part(photo)], repeatable=False)
-        return self._parse(QueryPhotoModel, body)
+        path = f"{self._root}/query-photos"
+        return self._api.send(QueryPhotoModel, "POST", path, files=[photo_part(photo)], repeatable=False)
 
     def query_photo(self, photo_id: str) -> bytes:
         """A kept photo, JPEG."""
@@ -337,7 +333,7 @@ class Client:
         options = {"feed_id": feed_id, "sync": sync, "allow_delete": allow_delete}
         if isinstance(feed, str) and feed.startswith(("http://", "https://")):
             body = json_bytes({"feed": feed, **options})
-            return self._parse(JobModel, self._http.send("POST", "/v1/jobs", json=body, repeatable=False))
+            return self._api.send(JobModel, "POST", "/v1/jobs", json=body, repeatable=False)
         path = Path(feed)
         try:
             file = path.open("rb")
@@ -351,15 +347,15 @@ class Client:
                 ("options", (None, json_bytes(options), "application/json")),
                 ("feed", (path.name, file, "application/octet-stream")),
             ]
-            return self._parse(JobModel, self._http.send("POST", "/v1/jobs", files=files, repeatable=False))
+            return self._api.send(JobModel, "POST", "/v1/jobs", files=files, repeatable=False)
 
     def job(self, job_id: str) -> JobModel:
         """A job as it is now."""
-        return self._get(JobModel, f"/v1/jobs/{segment(job_id)}")
+        return self._api.get(JobModel, f"/v1/jobs/{segment(job_id)}")
 
     def jobs(self) -> list[JobModel]:
         """Jobs, newest first."""
-        return self._get(JobsModel, "/v1/jobs").jobs
+        return self._api.get(JobsModel, "/v1/jobs").jobs
 
     def wait(self, job: JobModel | str, *, timeout: float | None = None, poll: float = 0.5) -> JobModel:
         """Wait until a job has succeeded.
@@ -373,32 +369,21 @@ class Client:
             JobError: it failed, was canceled, or has not finished in time; ``job`` has its state and problem.
         """
         job_id = job if isinstance(job, str) else job.job_id
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            seen = self.job(job_id)
-            if seen.state == "succeeded":
-                return seen
-            if seen.state in _ENDED:
-                why = f": {seen.problem.detail}" if seen.problem else ""
-                remedy = seen.problem.remedy if seen.problem else ""
-                raise JobError(f"job {job_id} {_ENDED[seen.state]}{why}", job=seen, remedy=remedy)
-            if deadline is not None and time.monotonic() >= deadline:
-                raise JobError(f"job {job_id} is still {seen.state} after {timeout:g} s", job=seen)
-            time.sleep(poll)
+        return wait_for(lambda: self.job(job_id), timeout=timeout, poll=poll)
 
     def retry_job(self, job_id: str) -> JobModel:
         """Run a failed or canceled job again; what it had done already is seen to be unchanged."""
-        return self._parse(JobModel, self._http.send("POST", f"/v1/jobs/{segment(job_id)}:retry", repeatable=False))
+        return self._api.send(JobModel, "POST", f"/v1/jobs/{segment(job_id)}:retry", repeatable=False)
 
     def cancel_job(self, job_id: str) -> JobModel:
         """Stop a job; what it has committed stays."""
-        return self._parse(JobModel, self._http.send("POST", f"/v1/jobs/{segment(job_id)}:cancel", repeatable=False))
+        return self._api.send(JobModel, "POST", f"/v1/jobs/{segment(job_id)}:cancel", repeatable=False)
 
     # -- aliases and snapshots
 
     def aliases(self) -> list[AliasModel]:
         """All aliases: the collection that each names, and the one before."""
-        return self._get(AliasesModel, "/v1/aliases").aliases
+        return self._api.get(AliasesModel, "/v1/aliases").aliases
 
     def set_alias(self, alias: str, collection: str) -> AliasModel:
         """Let an alias name a collection, such as one that ``nitari reembed`` has filled.
@@ -413,7 +398,7 @@ class Client:
             ApiNotFoundError: no such collection.
         """
         body = json_bytes({"collection": collection})
-        return self._parse(AliasModel, self._http.send("PUT", f"/v1/aliases/{segment(alias)}", json=body))
+        return self._api.send(AliasModel, "PUT", f"/v1/aliases/{segment(alias)}", json=body)
 
     def set_alias_back(self, alias: str) -> AliasModel:
         """Let an alias name what it named before; once more leads forth again.
@@ -422,7 +407,7 @@ class Client:
             ApiNotFoundError: no such alias, or nothing that it named before.
         """
         path = f"/v1/aliases/{segment(alias)}:back"
-        return self._parse(AliasModel, self._http.send("POST", path, repeatable=False))
+        return self._api.send(AliasModel, "POST", path, repeatable=False)
 
     def snapshots(self) -> list[SnapshotModel]:
         """Snapshots of the server's home, oldest first.
@@ -430,7 +415,7 @@ class Client:
         Raises:
             ApiUsageError: the server's settings name no place for them.
         """
-        return self._get(SnapshotsModel, "/v1/snapshots").snapshots
+        return self._api.get(SnapshotsModel, "/v1/snapshots").snapshots
 
     def save_snapshot(self, *, timeout: float = 3600.0) -> SavedModel:
         """Save a snapshot; when this returns, it is published.
@@ -441,26 +426,25 @@ class Client:
         Raises:
             ApiUsageError: no place for them is named; ``snapshot-busy``, ``snapshot-race``: somebody else is at it.
         """
-        body = self._http.send("POST", "/v1/snapshots", repeatable=False, timeout=timeout)
-        return self._parse(SavedModel, body)
+        return self._api.send(SavedModel, "POST", "/v1/snapshots", repeatable=False, timeout=timeout)
 
     # -- the server
 
     def collections(self) -> list[str]:
         """Names of all collections that the server has open: what an alias names, or named before."""
-        return self._get(CollectionsModel, "/v1/collections").collections
+        return self._api.get(CollectionsModel, "/v1/collections").collections
 
     def collection(self) -> CollectionModel:
         """This client's collection: its size, what filters can ask about, and the server's limits."""
-        return self._get(CollectionModel, self._root)
+        return self._api.get(CollectionModel, self._root)
 
     def stats(self) -> StatsModel:
         """Counts of the catalog and of the server process."""
-        return self._get(StatsModel, "/v1/stats")
+        return self._api.get(StatsModel, "/v1/stats")
 
     def live(self) -> HealthModel:
         """Whether the process answers at all."""
-        return self._get(HealthModel, "/livez")
+        return self._api.get(HealthModel, "/livez")
 
     def ready(self) -> ReadyModel:
         """Whether searches can be answered, and from what.
@@ -468,7 +452,7 @@ class Client:
         Raises:
             ApiServerError: not now.
         """
-        return self._get(ReadyModel, "/readyz")
+        return self._api.get(ReadyModel, "/readyz")
 
     def metrics(self) -> str:
         """Figures for Prometheus, as text."""
@@ -482,30 +466,4 @@ class Client:
     def _search(self, root: str, query: SearchArgs) -> AnswerModel:
         options = dict(query)
         photo = options.pop("photo", None)
-        return self._ask(AnswerModel, f"{root}/search", options, cast(PhotoSource | None, photo))
-
-    def _ask(
-        self, model: type[_Model], path: str, options: Mapping[str, Any], photo: PhotoSource | None = None
-    ) -> _Model:
-        """A question as JSON, or as a form where a photo goes with it."""
-        body = json_bytes(options)
-        if photo is None:
-            return self._parse(model, self._http.send("POST", path, json=body))
-        files: Files = [photo_part(photo)]
-        if body != b"{}":
-            files.insert(0, ("options", (None, body, "application/json")))
-        return self._parse(model, self._http.send("POST", path, files=files))
-
-    def _get(self, model: type[_Model], path: str) -> _Model:
-        return self._parse(model, self._http.send("GET", path))
-
-    def _parse(self, model: type[_Model], body: bytes) -> _Model:
-        try:
-            return model.model_validate_json(body)
-        except ValidationError as exc:
-            raise ApiServerError(
-                f"the answer is not a {model.__name__}; it begins {shown(body)}",
-                status=200,
-                code="answer",
-                remedy="see whether base_url names a Nitari server of this client's version",
-            ) from exc
+        return self._api.ask(AnswerModel, f"{root}/search", options, cast(PhotoSource | None, photo))

@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 import nitari
-from nitari.client import Client, DeleteOperation, JobError, PutOperation, UnreachableError
-from nitari.client.errors import ApiNotFoundError, ApiServerError
+from nitari.client import Client, DeleteOperation, PutOperation, UnreachableError
+from nitari.client.errors import ApiNotFoundError
 from nitari.errors import NotFoundError, UsageError
 from nitari.server.app import openapi_document
 from nitari.server.examples import HEATMAP
@@ -376,22 +376,6 @@ def test_wait(client: Client, fake: Fake) -> None:
     assert fake.last.url.path == "/v1/jobs/j1"
 
 
-def test_wait_for_what_does_not_succeed(client: Client, fake: Fake) -> None:
-    """Failed, canceled, or too long: an error that has the job."""
-    problem = {"title": "x", "status": 422, "detail": "the feed is empty", "code": "feed", "remedy": "fill it"}
-    fake.reply = lambda _request: JOB | {"state": "failed", "problem": problem}
-    with pytest.raises(JobError, match="job j1 failed: the feed is empty") as failed:
-        client.wait("j1")
-    assert (failed.value.code, failed.value.remedy) == ("feed", "fill it")
-    fake.reply = lambda _request: JOB | {"state": "canceled"}
-    with pytest.raises(JobError, match="was canceled"):
-        client.wait("j1")
-    fake.reply = lambda _request: JOB | {"state": "running"}
-    with pytest.raises(JobError, match="still running after 0 s") as late:
-        client.wait("j1", timeout=0)
-    assert late.value.job.state == "running"
-
-
 def test_aliases(client: Client, fake: Fake) -> None:
     """Named, switched, switched back; the answer says whether the server follows already."""
     told = {
@@ -454,15 +438,6 @@ def test_errors_are_those_of_the_core(client: Client, fake: Fake) -> None:
     with pytest.raises(NotFoundError, match="no item 'a'") as error:
         client.get_item("a")
     assert isinstance(error.value, ApiNotFoundError)
-
-
-@pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b'{"status": "well"}'])
-def test_answers_that_are_none(client: Client, fake: Fake, body: bytes) -> None:
-    """200 from something that is no Nitari server is an error that says so."""
-    fake.reply = lambda _request: body
-    with pytest.raises(ApiServerError, match="not a ReadyModel") as error:
-        client.ready()
-    assert "base_url" in error.value.remedy
 
 
 def test_a_deletion_whose_answer_was_lost_is_not_repeated(client: Client, fake: Fake) -> None:
