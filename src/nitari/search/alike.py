@@ -17,6 +17,7 @@ from nitari.search.gallery import Gallery, Holding
 from nitari.search.heat import Heat
 from nitari.search.photos import PhotoReader
 from nitari.search.query import Query
+from nitari.search.vectors import ordinal_of
 from nitari.types import Block, FloatArray
 
 PhotoOf: TypeAlias = Callable[[str, str], bytes]
@@ -123,10 +124,7 @@ def likeness_maps(
 
 def _stored(gallery: Gallery, holding: Holding, item_id: str) -> tuple[list[str], FloatArray]:
     """The image link of each view of an item, and the vectors: float32 ``[n, dim]``, unit rows."""
-    ordinal = holding.items.ordinal(item_id)
-    if ordinal is None:
-        raise gallery.explain_missing(item_id)
-    keys = holding.items.keys_of(ordinal)
+    keys = holding.items.keys_of(ordinal_of(gallery, holding, item_id))
     shown = holding.items.hits(holding.items.views(keys), [0.0] * keys.size)
     return [one.image for one in shown], unit(holding.index.vectors(keys))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from time import perf_counter
@@ -11,20 +9,19 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nitari.embeddings.base import QueryGate
 from nitari.errors import UsageError
-from nitari.extract import Extractor, unit
+from nitari.extract import Extractor
 from nitari.images.base import ImageSource
 from nitari.index.base import PromisesRecall, Step, VectorIndex
 from nitari.search.alike import LikenessMaps, PhotoOf, likeness_maps
+from nitari.search.blank import blank_photo
 from nitari.search.calibration import Calibration, reach, scored
 from nitari.search.categories import DEFAULT_ATTRIBUTE, Categories, Learned
 from nitari.search.columns import AttributeSummary
 from nitari.search.counts import Counted, Counts
 from nitari.search.emphasis import can_emphasize, weighed
-from nitari.search.feedback import bent
 from nitari.search.filters import EVERYTHING, Filter, parse_filter
 from nitari.search.flat_share import FlatShare
 from nitari.search.gallery import Gallery, Holding
@@ -33,6 +30,8 @@ from nitari.search.photos import PhotoReader
 from nitari.search.query import Query, check_facets
 from nitari.search.ranking import Ranked, Wish, ranked
 from nitari.search.recent import Recent
+from nitari.search.sample import sample
+from nitari.search.vectors import direction, ordinal_of, query_vectors
 from nitari.search.why import reasons
 from nitari.types import Answer, Block, Box, Detection, FloatArray, Hit, Region
 
@@ -40,8 +39,6 @@ from nitari.types import Answer, Block, Box, Detection, FloatArray, Hit, Region
 # so many answers of at most so many neighbors are kept, 12 bytes a neighbor.
 _REMEMBERED_ITEMS = 8192
 _NEIGHBORS = 128
-# Items looked at for each one that a sample wants.
-_LOOKED_AT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,13 +245,7 @@ class Searcher:
                 catalog stays as it is.
         """
         with self._gallery.reading() as holding:
-            items = holding.items
-            alive = np.flatnonzero(items.alive)
-            # More than are wanted are looked at, as a style's colors and sizes often stand side by side in a feed.
-            looked_at = alive[_evenly(alive.size, _LOOKED_AT * count)].astype(np.int32)
-            _, firsts = np.unique(items.columns.groups(looked_at), return_index=True)
-            others = looked_at[np.sort(firsts)]
-            return tuple(items.item_id(int(ordinal)) for ordinal in others[_evenly(others.size, count)])
+            return sample(holding.items, count)
 
     def refresh(self) -> int:
         """Catch up with the catalog's change log. Returns how many changed items were read again."""
@@ -332,7 +323,7 @@ class Searcher:
                 worn=extraction.worn,
             )
         if query.vector is not None:
-            return _Question(vectors=_checked(query.vector, self._gallery.dim)[None])
+            return _Question(vectors=direction(query.vector, self._gallery.dim)[None])
         return _Question()
 
     def _ease(self, query: Query) -> float:
@@ -359,7 +350,7 @@ class Searcher:
         max_distance = None if classifier is not None else reach(query.min_score, self._calibration)
 
         def look() -> Ranked:
-            vectors, excluded = self._wanted(holding, query, brought)
+            vectors, excluded = query_vectors(self._gallery, holding, query, brought)
             asking = weighed(vectors, self._blocks, query.emphasis, self._gate)
 
             def find(most: int, passing: Filter | None) -> Nearest:
@@ -399,7 +390,8 @@ class Searcher:
         self, holding: Holding, hits: tuple[Hit, ...], found: Ranked, query: Query, brought: FloatArray | None
     ) -> tuple[Hit, ...]:
         """The hits of a page, each with what its score is made of."""
-        asking = weighed(self._wanted(holding, query, brought)[0], self._blocks, query.emphasis, self._gate)
+        vectors, _ = query_vectors(self._gallery, holding, query, brought)
+        asking = weighed(vectors, self._blocks, query.emphasis, self._gate)
         page = slice(query.offset, query.offset + len(hits))
         told = reasons(holding, found, page, asking, self._blocks, self._calibration_of(found))
         return tuple(replace(hit, why=why) for hit, why in zip(hits, told, strict=True))
@@ -412,55 +404,9 @@ class Searcher:
         """What the query's item says that it is; ``None`` where it does not, or where likes and dislikes bend it."""
         if query.item_id is None or query.liked or query.disliked or not self._categories.attribute:
             return None
-        ordinal = self._ordinal(holding, query.item_id)
+        ordinal = ordinal_of(self._gallery, holding, query.item_id)
         (value,) = holding.items.columns.texts(self._categories.attribute, np.asarray([ordinal], np.int32))
         return value
-
-    def _wanted(self, holding: Holding, query: Query, brought: FloatArray | None) -> tuple[FloatArray, frozenset[int]]:
-        """What to search with (float32 ``[q, dim]``, unit rows), and the items that are not to be answered.
-
-        Args:
-            holding: Where items are looked up.
-            query: What is asked.
-            brought: The vectors that the query brings, if any.
-        """
-        liked = [self._ordinal(holding, item_id) for item_id in query.liked]
-        disliked = [self._ordinal(holding, item_id) for item_id in query.disliked]
-        excluded = set(disliked)
-        if query.item_id is not None:
-            item = self._ordinal(holding, query.item_id)
-            excluded.add(item)
-            brought = _vectors_of(holding, item)
-        elif brought is None:
-            excluded.update(liked)
-        if brought is not None and not liked and not disliked:
-            return brought, frozenset(excluded)
-        examples = ([_vectors_of(holding, ordinal) for ordinal in those] for those in (liked, disliked))
-        return bent(brought, *examples), frozenset(excluded)
-
-    def _ordinal(self, holding: Holding, item_id: str) -> int:
-        """An item's ordinal."""
-        ordinal = holding.items.ordinal(item_id)
-        if ordinal is None:
-            raise self._gallery.explain_missing(item_id)
-        return ordinal
-
-
-def _evenly(size: int, count: int) -> NDArray[np.int64]:
-    """Up to ``count`` places among ``size``, at even distances: int64, ascending."""
-    return np.arange(min(size, count), dtype=np.int64) * size // max(1, min(size, count))
-
-
-def blank_photo() -> bytes:
-    """A white PNG of 64 x 64 pixels, written without a library (ISO/IEC 15948)."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    side = 64
-    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)  # 8-bit gray, no interlace
-    rows = zlib.compress((b"\0" + b"\xff" * side) * side)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 def _recall_of(index: VectorIndex) -> float | None:
@@ -484,29 +430,3 @@ def _page(
             ids = tuple(holding.items.item_id(ordinal) for ordinal in others)
             hits[place - page.start] = replace(hits[place - page.start], duplicates=ids)
     return tuple(hits), good > query.offset + query.k
-
-
-def _vectors_of(holding: Holding, ordinal: int) -> FloatArray:
-    """All stored vectors of an item: float32 ``[n, dim]``, unit rows."""
-    return unit(holding.index.vectors(holding.items.keys_of(ordinal)))
-
-
-def _checked(vector: FloatArray, dim: int) -> FloatArray:
-    """A caller's vector as a unit vector: float32 ``[dim]``."""
-    try:
-        given = np.asarray(vector, np.float64)
-    except (TypeError, ValueError) as exc:
-        raise UsageError(f"vector is not an array of {dim} numbers: {exc}") from exc
-    if given.shape != (dim,):
-        raise UsageError(
-            f"vector has shape {list(given.shape)}; this collection's vectors have [{dim}]",
-            remedy="send a vector of the collection's own model",
-        )
-    with np.errstate(over="ignore"):
-        length = float(np.linalg.norm(given))
-    if not (np.isfinite(length) and length > 0.0):
-        raise UsageError(
-            f"vector has length {length}; expected one that is above 0 and finite",
-            remedy="look for NaN, infinity or all zeros in it",
-        )
-    return (given / length).astype(np.float32)

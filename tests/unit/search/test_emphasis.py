@@ -1,15 +1,24 @@
-"""The emphasis: what it promises of any query vector, whatever its blocks hold."""
+"""The emphasis: what it promises of any query vector, whatever its blocks hold, and of searches."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nitari.catalog.base import StoredRegion, StoredView
 from nitari.extract import unit
 from nitari.search.emphasis import MOST_COLOR, Weighed, can_emphasize, contributions, weighed
-from nitari.types import Block, FloatArray
+from nitari.search.query import Query
+from nitari.search.searcher import Searcher
+from nitari.types import Block, Box, FloatArray
+from support.catalogs import DIM, photo, put
+from support.searching import OpenShop, no_model, numbered
 
 BLOCKS = (Block("shape", 0, 6), Block("color", 6, 10), Block("texture", 10, 13), Block("aspect", 13, 14))
 SHAPE = (Block("shape", 0, 14),)
@@ -150,3 +159,62 @@ def test_a_gate_comes_first(vectors: FloatArray, emphasis: float) -> None:
             [(asking.vectors * vectors)[:, b.start : b.stop].sum(axis=1) for b in BLOCKS], axis=1
         )
         np.testing.assert_allclose(told, doubled / doubled.sum(axis=1, keepdims=True), atol=1e-4)
+
+
+HALVES = (Block("shape", 0, DIM // 2), Block("color", DIM // 2, DIM))
+
+
+def _colored(shape: int, color: int) -> FloatArray:
+    """A vector of one of 8 shapes and of one of 8 colors; color weighs a tenth."""
+    vector = np.zeros(DIM, np.float32)
+    vector[shape], vector[DIM // 2 + color] = 0.9**0.5, 0.1**0.5
+    return vector
+
+
+@pytest.fixture
+def colored(shop: OpenShop) -> Searcher:
+    """Three shapes in three colors; item ``shirt-red`` is a shirt and red."""
+    edits = []
+    for (s, shape), (c, color) in product(enumerate(("shirt", "pants", "shoe")), enumerate(("red", "blue", "green"))):
+        view = StoredView(StoredRegion(Box(0, 0, 1, 1), "whole", 1.0), _colored(s, c))
+        shown = photo(f"{shape}{color}.jpg", f"{shape}{color}")
+        assert shown.features is not None
+        edits.append(put(f"{shape}-{color}", replace(shown, features=replace(shown.features, views=(view,)))))
+    return shop(*edits, extractor=no_model, blocks=HALVES)
+
+
+@pytest.mark.parametrize("asked", [{"item_id": "shirt-red"}, {"vector": _colored(0, 0)}, {"liked": ("shirt-red",)}])
+def test_emphasis(colored: Searcher, asked: dict[str, Any]) -> None:
+    """At 0 all shirts are the same, at 1 red things come first, in between the card decides; without a network."""
+    assert colored.takes_emphasis
+
+    def others(emphasis: float) -> dict[str, float]:
+        hits = colored.search(Query(**asked, emphasis=emphasis)).hits
+        return {hit.item_id: hit.score for hit in hits if hit.item_id != "shirt-red"}
+
+    for emphasis, likeness in ((0.0, 1.0), (0.5, 0.9), (1.0, 1 - MOST_COLOR)):
+        scores = others(emphasis)
+        assert scores["shirt-blue"] == scores["shirt-green"] == pytest.approx(likeness, abs=1e-3)
+        assert scores["pants-red"] == scores["shoe-red"] == pytest.approx(1 - likeness, abs=1e-3)
+        assert scores["pants-blue"] == pytest.approx(0, abs=1e-3)
+
+
+def test_emphasis_scores_and_thresholds(colored: Searcher) -> None:
+    """The same is 1 at any emphasis, and a threshold leaves out what scores below it, and nothing else."""
+    vector = _colored(0, 0)
+    for emphasis in (0.0, 0.2, 0.5, 0.8, 1.0):
+        every = colored.search(Query(vector=vector, emphasis=emphasis)).hits
+        assert every[0].score == pytest.approx(1.0, abs=2e-3)
+        assert "shirt-red" in [hit.item_id for hit in every if hit.score > 1 - 2e-3]
+        for least in (0.1, 0.3, 0.5, 0.9):
+            hits = colored.search(Query(vector=vector, emphasis=emphasis, min_score=least)).hits
+            assert hits == tuple(hit for hit in every if hit.score >= least)
+            pages = [colored.search(Query(vector=vector, emphasis=emphasis, k=2, offset=at)).hits for at in (0, 2, 4)]
+            assert sum(pages, ()) == every[:6]
+
+
+def test_emphasis_of_a_model_of_shape_alone(shop: OpenShop) -> None:
+    """Where color is not told apart, an emphasis changes nothing, and the searcher says so."""
+    searcher = shop(*numbered(5))
+    assert not searcher.takes_emphasis
+    assert searcher.search(Query(photo=b"p3", emphasis=1.0)).hits == searcher.search(Query(photo=b"p3")).hits
