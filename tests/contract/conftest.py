@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nitari.catalog.base import Catalog
-from support.catalogs import ADAPTERS
+from support.catalogs import ADAPTERS, ready
 
 
 @pytest.fixture(params=sorted(ADAPTERS))
@@ -23,3 +23,9 @@ def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[
     yield opener
     for catalog in opened:
         catalog.close()
+
+
+@pytest.fixture
+def catalog(reopen: Callable[[], Catalog]) -> Catalog:
+    """A catalog with the collection and the feed registered."""
+    return ready(reopen())

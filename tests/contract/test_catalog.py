@@ -21,35 +21,23 @@ from nitari.catalog.base import (
     KnownImage,
     KnownItem,
 )
-from nitari.errors import ConfigurationError, NotFoundError, StateError, UsageError
+from nitari.errors import ConfigurationError, NotFoundError, UsageError
 from nitari.types import Attributes, Box, Item
 from support.catalogs import (
     COLLECTION,
     DIM,
     FEED,
-    features_of,
     indexed,
     keys_of,
+    kinds,
     photo,
     put,
-    ready,
     reject,
     vector_of,
     vectors_by_key,
 )
 
 CARD = COLLECTION.name
-
-
-@pytest.fixture
-def catalog(reopen: Callable[[], Catalog]) -> Catalog:
-    """A catalog with the collection and the feed registered."""
-    return ready(reopen())
-
-
-def kinds(catalog: Catalog, after: int = 0) -> list[tuple[ChangeKind, str]]:
-    """The change log without numbers and times."""
-    return [(change.kind, change.item_id) for change in catalog.changes(after)]
 
 
 def test_empty(catalog: Catalog) -> None:
@@ -158,92 +146,6 @@ def test_attributes_change_keeps_keys(catalog: Catalog, what: str) -> None:
     assert keys_of(catalog, "a") == keys
 
 
-def test_only_the_changed_photo_gets_new_keys(catalog: Catalog) -> None:
-    """A replaced photo gets new keys and loses its old vectors; the photo beside it keeps its keys."""
-    catalog.apply([put("a", photo("1", "d1"), photo("2", "d2"))], collection=CARD)
-    stays, goes = keys_of(catalog, "a")
-    catalog.apply([put("a", photo("1", "d1", extracted=False), photo("2", "d3"))], collection=CARD)
-    assert kinds(catalog, 1) == [(ChangeKind.PUT, "a")]
-    first, second = keys_of(catalog, "a")
-    assert first == stays
-    assert second > goes
-    assert set(vectors_by_key(catalog)) == {first, second}
-    assert [d for d in ("d1", "d2", "d3") if catalog.features(d, collection=CARD)] == ["d1", "d3"]
-
-
-def test_new_features_of_the_same_photo(catalog: Catalog) -> None:
-    """Other features for the same bytes replace the stored ones, under new keys."""
-    catalog.apply([put("a", photo("1", "d1"))], collection=CARD)
-    (old,) = keys_of(catalog, "a")
-    other = ImagePut("1", "d1", features=features_of("re-extracted", views=2))
-    catalog.apply([put("a", other)], collection=CARD)
-    assert kinds(catalog, 1) == [(ChangeKind.PUT, "a")]
-    keys = keys_of(catalog, "a")
-    assert len(keys) == 2
-    assert old not in keys
-    assert set(vectors_by_key(catalog)) == set(keys)
-    stored = catalog.get("a")
-    assert stored is not None
-    assert stored.images[0].width == features_of("re-extracted").width
-
-
-def test_order_of_photos(catalog: Catalog) -> None:
-    """Another order of the same photos is a PUT with the same keys, in the new order."""
-    catalog.apply([put("a", photo("1", "d1", views=2), photo("2", "d2"), photo("3", "d3"))], collection=CARD)
-    one, also_one, two, three = keys_of(catalog, "a")
-    again = [photo(link, f"d{link}", extracted=False) for link in "321"]
-    catalog.apply([put("a", *again)], collection=CARD)
-    assert kinds(catalog, 1) == [(ChangeKind.PUT, "a")]
-    assert keys_of(catalog, "a") == [three, two, one, also_one]
-    assert indexed(catalog)["a"].images == ("3", "2", "1", "1")
-
-
-def test_photo_added_and_removed(catalog: Catalog) -> None:
-    """Photos come and go without touching the others."""
-    catalog.apply([put("a", photo("1", "d1"))], collection=CARD)
-    (first,) = keys_of(catalog, "a")
-    catalog.apply([put("a", photo("0", "d0"), photo("1", "d1", extracted=False))], collection=CARD)
-    added, same = keys_of(catalog, "a")
-    assert same == first
-    catalog.apply([put("a", photo("0", "d0", extracted=False))], collection=CARD)
-    assert keys_of(catalog, "a") == [added]
-    assert set(vectors_by_key(catalog)) == {added}
-
-
-def test_features_of_the_same_photo_elsewhere(catalog: Catalog) -> None:
-    """A photo without features takes those of any photo with the same bytes: stored, of this batch, or of itself."""
-    catalog.apply([put("a", photo("1", "d1", views=2))], collection=CARD)
-    batch = [
-        put("b", photo("x", "d1", extracted=False)),
-        put("c", photo("1", "d9")),
-        put("d", photo("1", "d9", extracted=False), photo("2", "d9", extracted=False)),
-        put("a", photo("renamed", "d1", extracted=False)),
-    ]
-    catalog.apply(batch, collection=CARD)
-    held, vectors = indexed(catalog), vectors_by_key(catalog)
-    everything = [int(key) for item in held.values() for key in item.keys]
-    assert len(set(everything)) == len(everything) == 2 + 2 + 1 + 2
-    for item_id, digest, nth in (("a", "d1", 1), ("b", "d1", 1), ("d", "d9", 0)):
-        assert np.allclose(vectors[int(held[item_id].keys[nth])], vector_of(digest, nth), atol=1e-3)
-    stored = catalog.get("b")
-    assert stored is not None
-    assert stored.images[0].width == 602
-    assert len(stored.images[0].regions) == 1
-    catalog.apply([ItemDelete("a")], collection=CARD)
-    assert len(keys_of(catalog, "b")) == 2
-
-
-def test_no_features_anywhere(catalog: Catalog) -> None:
-    """A photo whose features nobody has is a clear error, and nothing of the batch is there."""
-    edits = [put("a", photo("1", "d1")), put("b", photo("2.jpg", "d2", extracted=False))]
-    with pytest.raises(StateError, match=r"'b', image '2.jpg'") as caught:
-        catalog.apply(edits, collection=CARD)
-    assert caught.value.code == "no-features"
-    assert caught.value.remedy
-    assert catalog.seq() == 0
-    assert catalog.get("a") is None
-
-
 def test_delete(catalog: Catalog) -> None:
     """A deleted item is gone with its vectors and rejections; unknown ids are ignored; its keys never come back."""
     catalog.apply([put("a", photo("1", "d1")), put("b", photo("1", "d2")), reject("a", "bad")], collection=CARD)
@@ -287,26 +189,6 @@ def test_order_of_items(catalog: Catalog) -> None:
     assert list(indexed(catalog, [])) == []
     assert list(catalog.feed_item_ids(FEED)) == names
     assert list(catalog.feed_item_ids("unknown")) == []
-
-
-def test_digests(catalog: Catalog) -> None:
-    """Every stored photo's digest, and no longer that of one that went with its item."""
-    assert list(catalog.digests()) == []
-    catalog.apply([put("a", photo("1", "x"), photo("2", "y")), put("b", photo("1", "x"))], collection=CARD)
-    assert set(catalog.digests()) == {"x", "y"}
-    catalog.apply([ItemDelete("a")], collection=CARD)
-    assert list(catalog.digests()) == ["x"]
-
-
-@pytest.mark.parametrize("prefix", ["upload:", "50%_of\\", '"quoted"', "写真/"])
-def test_image_links(catalog: Catalog, prefix: str) -> None:
-    """Links that start with a text, those of rejected photos too; not those that hold it elsewhere."""
-    usable = put("a", photo(f"{prefix}1", "x"), photo("other", "y"))
-    links = (*usable.item.image_links, f"{prefix}rejected", f"not {prefix}", prefix.upper() + "?", "50 of")
-    catalog.apply([replace(usable, item=replace(usable.item, image_links=links))], collection=CARD)
-    catalog.apply([put("b", photo(f"{prefix}2", "z")), put("c", photo("else", "z"))], collection=CARD)
-    expected = [link for link in links if link.startswith(prefix)] + [f"{prefix}2"]
-    assert list(catalog.image_links(prefix)) == expected
 
 
 def test_many(catalog: Catalog) -> None:
@@ -416,66 +298,6 @@ def test_unknown_collection(catalog: Catalog) -> None:
     ):
         with pytest.raises(NotFoundError, match="'none'"):
             ask()
-
-
-def test_rejections(catalog: Catalog) -> None:
-    """What is wrong with an item or location replaces what was; nothing wrong clears it; feeds do not mix."""
-    catalog.register_feed("another", None)
-    foreign = replace(reject("a", "foreign"), feed_id="another")
-    catalog.apply(
-        [reject("a", "x", "y"), reject(None, "row", location="line 3"), foreign, reject(None, "feed")], collection=CARD
-    )
-    assert [(feed, r.code) for feed, r in catalog.rejections()] == [
-        ("another", "foreign"),
-        (FEED, "x"),
-        (FEED, "y"),
-        (FEED, "row"),
-        (FEED, "feed"),
-    ]
-    catalog.apply([reject("a", "z"), reject(None, location="line 3"), reject(None, "feed2")], collection=CARD)
-    assert [(r.code, r.item_id, r.location) for _, r in catalog.rejections(feed_id=FEED)] == [
-        ("z", "a", None),
-        ("feed2", None, None),
-    ]
-    assert list(catalog.rejections(feed_id="nobody")) == []
-    assert catalog.stats().rejections == 3
-    assert catalog.seq() == 0
-
-
-def test_a_rejection_comes_back_whole(catalog: Catalog) -> None:
-    """Every field of a rejection is kept."""
-    edit = reject("a", "code")
-    whole = replace(edit.rejections[0], image_link="x.jpg", location="line 9", kept=True)
-    catalog.apply([replace(edit, rejections=(whole,))], collection=CARD)
-    assert list(catalog.rejections()) == [(FEED, whole)]
-
-
-def test_rejections_and_deletes_in_order(catalog: Catalog) -> None:
-    """A delete forgets what was recorded before it, in the same batch too, and not what comes after it."""
-    catalog.apply([reject("a", "old"), reject("b", "kept")], collection=CARD)
-    edits: list[Edit] = [
-        reject("a", "before"),
-        ItemDelete("a"),
-        reject("c", "before"),
-        ItemDelete("c"),
-        reject("c", "after"),
-    ]
-    catalog.apply(edits, collection=CARD)
-    assert [(r.item_id, r.code) for _, r in catalog.rejections()] == [("b", "kept"), ("c", "after")]
-
-
-def test_finish_run(catalog: Catalog) -> None:
-    """A finished run forgets what it did not raise again, in its own feed only."""
-    catalog.register_feed("another", None)
-    foreign = replace(reject("a", "foreign"), feed_id="another")
-    catalog.apply([reject("a", "x"), reject("b", "x"), foreign], collection=CARD)
-    catalog.apply([reject("b", "again", run="run-2")], collection=CARD)
-    catalog.finish_run(FEED, "run-2")
-    catalog.finish_run("nobody", "run-2")
-    assert [(feed, r.item_id, r.code) for feed, r in catalog.rejections()] == [
-        ("another", "a", "foreign"),
-        (FEED, "b", "again"),
-    ]
 
 
 def test_a_read_sees_one_state(catalog: Catalog, reopen: Callable[[], Catalog]) -> None:

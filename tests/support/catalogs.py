@@ -12,6 +12,7 @@ from sqlalchemy.dialects import sqlite
 
 from nitari.catalog.base import (
     Catalog,
+    ChangeKind,
     CollectionSpec,
     ImagePut,
     IndexedItem,
@@ -105,6 +106,11 @@ def vectors_by_key(catalog: Catalog) -> dict[int, FloatArray]:
     for keys, vectors in catalog.vectors(collection=COLLECTION.name):
         found.update(zip((int(key) for key in keys), vectors, strict=True))
     return found
+
+
+def kinds(catalog: Catalog, after: int = 0) -> list[tuple[ChangeKind, str]]:
+    """The change log without numbers and times."""
+    return [(change.kind, change.item_id) for change in catalog.changes(after)]
 
 
 def query_plan(catalog: SqlCatalog, statement: Select[*tuple[object, ...]]) -> list[str]:
