@@ -9,6 +9,7 @@ import numpy as np
 from nitari.errors import UsageError
 from nitari.types import FloatArray, KeyArray
 
+_WHOLE = (int, np.integer)
 # A unit row stored as fp16 and read back is off by up to 2**-11; anything beyond four times that is not "rounding".
 NORM_TOLERANCE = 2e-3
 
@@ -42,8 +43,10 @@ def check_vectors(vectors: object, dim: int) -> None:
             f"vectors are {vectors.shape[1]} wide, this index holds vectors of width {dim}",
             remedy="use vectors of the model card that the collection was made with",
         )
-    if len(vectors) == 1 and abs(math.sqrt(vectors[0].dot(vectors[0])) - 1.0) <= NORM_TOLERANCE:
-        return  # as of most queries: several microseconds sooner
+    if len(vectors) == 1:  # as of most queries: several microseconds sooner
+        only = vectors[0]
+        if abs(math.sqrt(only.dot(only)) - 1.0) <= NORM_TOLERANCE:
+            return
     norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
     good = np.abs(norms - 1.0) <= NORM_TOLERANCE  # False for NaN, too
     if not good.all():
@@ -62,7 +65,7 @@ def check_pairs(keys: KeyArray, vectors: FloatArray) -> None:
 
 def check_query(k: object, max_distance: float | None) -> None:
     """``k`` is at least 1, and the radius, if any, is a number not below 0."""
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+    if isinstance(k, bool) or not isinstance(k, _WHOLE) or k < 1:
         raise UsageError(f"k is {k!r}, expected a whole number of at least 1")
     if max_distance is not None and not (math.isfinite(max_distance) and max_distance >= 0.0):
         raise UsageError(f"max_distance is {max_distance!r}, expected a number from 0 (the same) to 2 (the opposite)")

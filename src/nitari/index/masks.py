@@ -144,8 +144,12 @@ class Mask:
     @property
     def nbytes(self) -> int:
         """What it takes in memory by now."""
-        forms = sum(form.nbytes for form in (self._bits, self._packed, self._slots) if form is not None)
-        return forms if self._lookup is None else forms + self._lookup.passing.nbytes
+        taken = 0 if self._slots is None else self._slots.nbytes
+        if self._bits is not None:
+            taken += self._bits.nbytes
+        if self._packed is not None:
+            taken += self._packed.nbytes
+        return taken if self._lookup is None else taken + self._lookup.passing.nbytes
 
     def among(self, alive: Mask) -> Mask:
         """The rows that another mask of as many rows allows, too."""
@@ -189,7 +193,7 @@ _State: TypeAlias = tuple[int, int]
 """Versions of the catalog and of the rows."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Remembered:
     """A mask, the state that it is right for, and what it took when it was made."""
 
@@ -272,7 +276,7 @@ class MaskCache:
                 return known.mask
         mask = None if known is None else self._updated(known, allowed, keys, find)
         if mask is None:
-            mask = self._new(allowed, keys, find)
+            mask = self._new(allowed, keys, find, state)
         with self._lock:
             self._keep(token, _Remembered(mask, state, mask.nbytes))
         return mask
@@ -304,13 +308,13 @@ class MaskCache:
             _, gone = self._masks.popitem(last=False)
             self._taken -= gone.nbytes
 
-    def _new(self, allowed: Allowed, keys: KeyArray, find: Find) -> Mask:
+    def _new(self, allowed: Allowed, keys: KeyArray, find: Find, state: _State) -> Mask:
         """The mask of a filter that is not remembered."""
         layout = allowed.layout
         if layout is None or not keys.size:
             return Mask.of(allowed, keys)
         few = allowed.few(keys.size // _SPARSE)
-        places = self._places_of(allowed, layout, keys, find)
+        places = self._places_of(allowed, layout, keys, find, state)
         if few is not None:
             slots, bits, count = places.at(few)
             return Mask(keys.size, count, packed=bits, slots=slots)
@@ -326,12 +330,14 @@ class MaskCache:
             mask.settle()
         return mask
 
-    def _places_of(self, allowed: Allowed, layout: int, keys: KeyArray, find: Find) -> Places:
+    def _places_of(self, allowed: Allowed, layout: int, keys: KeyArray, find: Find, state: _State) -> Places:
         """Where the keys of all rows stand. Put right in place: nobody reads them for an earlier version any more."""
         with self._lock:
-            known, state = self._places, self._state(allowed)
+            known = self._places
             changes = None
             if known is not None and known.layout == layout:
+                if known.state == state and known.places.array.size == keys.size:  # as mostly
+                    return known.places
                 changes = self._changed(allowed, known.state, keys, find)
             if known is None or changes is None or changes.places is None:
                 known = self._places = _Known(layout, state, Places(allowed.places(keys)))

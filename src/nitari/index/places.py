@@ -39,7 +39,7 @@ class Places:
         self._places = places
         self._top = int(places.max(initial=-1)) + 1
         self._samples: list[tuple[PlaceArray, int]] | None = None
-        self._starts: PlaceArray | None = None
+        self._heads: PlaceArray | None = None
         self._slots: PlaceArray = np.empty(0, np.int32)
         self._elsewhere = np.empty(0, np.int64)
         self._lock = Lock()
@@ -58,13 +58,13 @@ class Places:
         """There are so many rows by now, and those at ``slots`` (no repeats, all new ones among them) stand there."""
         if rows != self._places.size:
             self._places = np.resize(self._places, rows)
-            self._starts = self._samples = None
+            self._heads = self._samples = None
         self._places[slots] = places
         self._top = max(self._top, int(places.max(initial=-1)) + 1)
-        if self._starts is not None:
+        if self._heads is not None:
             self._elsewhere = np.union1d(self._elsewhere, slots)
             if self._elsewhere.size > max(_ELSEWHERE, _ELSEWHERE_SHARE * rows):
-                self._starts = None
+                self._heads = None
 
     def share(self, passing: BoolArray) -> float:
         """About which share of the rows pass, by a sample; 0 for so few that this does not tell.
@@ -93,18 +93,20 @@ class Places:
             passing = np.zeros(max(self._top, 1), np.bool_)
             passing[few[: int(few.searchsorted(np.int32(self._top)))]] = True
             return None, *kernels.look_up(kernels.Lookup.of(self._places, passing))
-        starts, slots, elsewhere = self._inverse()
-        here = few[: int(few.searchsorted(np.int32(starts.size - 1)))]
+        heads, slots, elsewhere = self._inverse()
+        top = len(heads) - 1
+        here = few if few.size and few[-1] < top else few[: int(few.searchsorted(np.int32(top)))]
         if here.size <= _LISTED:
-            found = kernels.slots_at(starts, slots, here)
+            found = kernels.slots_at(heads, slots, here)
             if elsewhere.size:
                 found = found[~np.isin(found, elsewhere)]
-                found = np.concatenate([found, elsewhere[_among(few, self._places[elsewhere])]])
-            found = np.sort(found.astype(np.int32)).astype(np.int64)  # in half the time
-            return found, None, found.size
+                moved = elsewhere[_among(few, self._places[elsewhere])]
+                found = np.concatenate([found, moved.astype(np.int32)])
+            found.sort()
+            return found.astype(np.int64), None, found.size
         words = np.zeros((rows + 63) // 64, np.uint64)
         bits = words.view(np.uint8)
-        kernels.mark(starts, slots, here, bits)
+        kernels.mark(heads, slots, here, bits)
         if elsewhere.size:
             masks = (1 << (elsewhere & 7)).astype(np.uint8)
             np.bitwise_and.at(bits, elsewhere >> 3, ~masks)
@@ -115,10 +117,10 @@ class Places:
     def _inverse(self) -> tuple[PlaceArray, PlaceArray, SlotArray]:
         """Which rows stood where, and which stand elsewhere since."""
         with self._lock:
-            if self._starts is None:
-                self._starts, self._slots = kernels.invert(self._places, self._top)
+            if self._heads is None:
+                self._heads, self._slots = kernels.invert(self._places, self._top)
                 self._elsewhere = np.empty(0, np.int64)
-            return self._starts, self._slots, self._elsewhere
+            return self._heads, self._slots, self._elsewhere
 
 
 def _among(few: PlaceArray, places: PlaceArray) -> BoolArray:

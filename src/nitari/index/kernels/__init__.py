@@ -193,7 +193,10 @@ def look_up(lookup: Lookup) -> tuple[Bits, int]:
 
 
 def invert(places: Places, top: int) -> tuple[Places, Places]:
-    """The slots at each place: int32 ``starts`` ``[top + 1]``, and int32 ``slots``, ascending at each place.
+    """The slots at each place: int32 ``heads`` ``[top + 1, 2]``, and int32 ``slots``, ascending at each place.
+
+    Of a place, ``heads`` has where its slots begin among ``slots``, and the first of them, -1 where there is none: most
+    have one, which is found in one step then.
 
     Args:
         places: int32 ``[n]``: of each slot, less than ``top``; -1 for none.
@@ -202,14 +205,14 @@ def invert(places: Places, top: int) -> tuple[Places, Places]:
     return active.invert(places, top)
 
 
-def mark(starts: Places, slots: Places, places: Places, bits: Bits) -> None:
+def mark(heads: Places, slots: Places, places: Places, bits: Bits) -> None:
     """Set the bits of the slots at some places (int32 ``[m]``, from 0 to below ``top``), see ``invert``."""
-    active.mark(starts, slots, places, bits)
+    active.mark(heads, slots, places, bits)
 
 
-def slots_at(starts: Places, slots: Places, places: Places) -> Slots:
-    """The slots at some places, one place behind the other: int64 ``[n]``. As for ``mark``."""
-    return active.slots_at(starts, slots, places)
+def slots_at(heads: Places, slots: Places, places: Places) -> Places:
+    """The slots at some places, one place behind the other: int32 ``[n]``. As for ``mark``."""
+    return active.slots_at(heads, slots, places)
 
 
 def slots_of(bits: Bits, count: int, most: int) -> Slots:

@@ -62,8 +62,8 @@ def nearest(
         count,
         _bits(bits, len(rows)),
         k,
-        _slots(found),
-        _floats(far),
+        ffi.from_buffer("int64_t[]", found),  # as made here: nothing to check
+        ffi.from_buffer("float[]", far),
     )
     _check(number)
     return found[:number], far[:number]
@@ -124,22 +124,22 @@ def look_up(lookup: Lookup) -> tuple[Bits, int]:
 
 def invert(places: Places, top: int) -> tuple[Places, Places]:
     """See ``nitari.index.kernels.invert``."""
-    starts, slots = np.empty(top + 1, np.int32), np.empty(places.size, np.int32)
-    lib.nitari_invert(_places(places), places.size, top, _places(starts), _places(slots))
-    return starts, slots[: starts[-1]]
+    heads, slots = np.empty((top + 1, 2), np.int32), np.empty(places.size, np.int32)
+    lib.nitari_invert(_places(places), places.size, top, _places(heads), _places(slots))
+    return heads, slots[: heads[-1, 0]]
 
 
-def mark(starts: Places, slots: Places, places: Places, bits: Bits) -> None:
+def mark(heads: Places, slots: Places, places: Places, bits: Bits) -> None:
     """See ``nitari.index.kernels.mark``."""
-    lib.nitari_mark(_places(starts), _places(slots), _places(places), places.size, _bytes(bits))
+    lib.nitari_mark(_places(heads), _places(slots), _places(places), places.size, _bytes(bits))
 
 
-def slots_at(starts: Places, slots: Places, places: Places) -> Slots:
+def slots_at(heads: Places, slots: Places, places: Places) -> Places:
     """See ``nitari.index.kernels.slots_at``."""
     room = places.size + 64
     while True:
-        found = np.empty(room, np.int64)
-        count = lib.nitari_slots_at(_places(starts), _places(slots), _places(places), places.size, room, _slots(found))
+        found = np.empty(room, np.int32)
+        count = lib.nitari_slots_at(_places(heads), _places(slots), _places(places), places.size, room, _places(found))
         if count <= room:
             return found[:count]
         room = count

@@ -122,21 +122,25 @@ def invert(places: Places, top: int) -> tuple[Places, Places]:
     """See ``nitari.index.kernels.invert``."""
     slots = np.argsort(places, kind="stable").astype(np.int32)[int(np.count_nonzero(places < 0)) :]
     counts = np.bincount(places[slots], minlength=top)
-    return np.concatenate([np.zeros(1, np.int32), np.cumsum(counts, dtype=np.int32)]), slots
+    heads = np.full((top + 1, 2), -1, np.int32)
+    heads[:, 0] = np.concatenate([np.zeros(1, np.int32), np.cumsum(counts, dtype=np.int32)])
+    some = np.flatnonzero(counts)
+    heads[some, 1] = slots[heads[some, 0]]
+    return heads, slots
 
 
-def mark(starts: Places, slots: Places, places: Places, bits: Bits) -> None:
+def mark(heads: Places, slots: Places, places: Places, bits: Bits) -> None:
     """See ``nitari.index.kernels.mark``."""
-    there = slots_at(starts, slots, places)
+    there = slots_at(heads, slots, places)
     np.bitwise_or.at(bits, there >> 3, (1 << (there & 7)).astype(np.uint8))
 
 
-def slots_at(starts: Places, slots: Places, places: Places) -> Slots:
+def slots_at(heads: Places, slots: Places, places: Places) -> Places:
     """See ``nitari.index.kernels.slots_at``."""
+    starts = heads[:, 0]
     lengths = (starts[places + 1] - starts[places]).astype(np.int64)
     at = np.repeat(starts[places] - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
-    there: Slots = slots[at].astype(np.int64)
-    return there
+    return slots[at]
 
 
 def slots_of(bits: Bits, count: int, most: int) -> Slots:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,8 +28,7 @@ _NO_SLOTS: SlotArray = np.empty(0, np.int64)
 _NO_DISTANCES: FloatArray = np.empty(0, np.float32)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class Found(NamedTuple):
     """What was found: the ``k`` nearest at least, in no order, perhaps some more.
 
     Args:
@@ -158,7 +157,7 @@ class Body:
             cost = engine.cost(wider, self._costs, share=share, together=True)
             if wider.candidates > self.allowed // 2 or cost > exact_ns:
                 found = self.exactly(plan, vector, k)
-                return replace(found, compared=found.compared + compared)
+                return found._replace(compared=found.compared + compared)
             before, effort = near, wider
 
     def _look(self, engine: Engine, vector: FloatArray, k: int, effort: Effort, before: Near | None) -> Near:

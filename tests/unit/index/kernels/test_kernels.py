@@ -223,17 +223,17 @@ def test_places_and_slots(count: int, top: int, seed: int) -> None:
     """The slots at places are those whose places these are, in whichever form they are asked for."""
     rng = np.random.default_rng(seed)
     places = rng.integers(-1, top, count).astype(np.int32)
-    starts, slots = kernels.invert(places, top)
+    heads, slots = kernels.invert(places, top)
     theirs = portable.invert(places, top)
-    assert (starts.tolist(), slots.tolist()) == (theirs[0].tolist(), theirs[1].tolist())
+    assert (heads.tolist(), slots.tolist()) == (theirs[0].tolist(), theirs[1].tolist())
     few = np.flatnonzero(rng.random(top) < 0.3).astype(np.int32)
     wanted = np.flatnonzero(np.isin(places, few))
     for some in (kernels, portable):
-        found = some.slots_at(starts, slots, few)
+        found = some.slots_at(heads, slots, few)
         assert places[found].tolist() == np.sort(places[wanted]).tolist()
         assert np.sort(found).tolist() == wanted.tolist()
         bits = np.zeros((count + 7) // 8, np.uint8)
-        some.mark(starts, slots, few, bits)
+        some.mark(heads, slots, few, bits)
         assert some.slots_of(bits, count, wanted.size).tolist() == wanted.tolist()
 
 

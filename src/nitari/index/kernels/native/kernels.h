@@ -55,17 +55,18 @@ int64_t nitari_ivf_search(const nitari_ivf *ivf, const float *query, int64_t k, 
 /* Which of `count` slots may be answered, as for the search: a bitmap of (count + 7) / 8 bytes. Returns how many. */
 int64_t nitari_look_up(const int32_t *places, int64_t count, const uint8_t *passing, const uint8_t *bits, uint8_t *out);
 
-/* The slots at each place, ascending: those of place p are slots[starts[p]] up to starts[p + 1]. All of `places` are less
-   than `top`; starts: [top + 1]; slots: [count]. */
-void nitari_invert(const int32_t *places, int64_t count, int64_t top, int32_t *starts, int32_t *slots);
+/* The slots at each place, ascending: those of place p are slots[heads[p][0]] up to slots[heads[p + 1][0]], and
+   heads[p][1] is the first of them, -1 where there is none. All of `places` are less than `top`; heads: [top + 1][2];
+   slots: [count]. */
+void nitari_invert(const int32_t *places, int64_t count, int64_t top, int32_t *heads, int32_t *slots);
 
 /* Set the bits of the slots at some places. */
-void nitari_mark(const int32_t *starts, const int32_t *slots, const int32_t *places, int64_t count, uint8_t *bits);
+void nitari_mark(const int32_t *heads, const int32_t *slots, const int32_t *places, int64_t count, uint8_t *bits);
 
 /* The slots at some places, one place behind the other; returns how many. At most `room` are
    written. */
-int64_t nitari_slots_at(const int32_t *starts, const int32_t *slots, const int32_t *places, int64_t count, int64_t room,
-                        int64_t *out);
+int64_t nitari_slots_at(const int32_t *heads, const int32_t *slots, const int32_t *places, int64_t count, int64_t room,
+                        int32_t *out);
 
 /* The slots whose bits are set, ascending; returns how many. */
 int64_t nitari_slots_of(const uint8_t *bits, int64_t count, int64_t *slots);

@@ -19,51 +19,69 @@ int64_t nitari_look_up(const int32_t *places, int64_t count, const uint8_t *pass
     return set;
 }
 
-void nitari_invert(const int32_t *places, int64_t count, int64_t top, int32_t *starts, int32_t *slots)
+/* For each place, two numbers: where its slots begin, and the first of them. */
+static const int32_t *head_of(const int32_t *heads, int32_t place) { return heads + 2 * (int64_t)place; }
+
+void nitari_invert(const int32_t *places, int64_t count, int64_t top, int32_t *heads, int32_t *slots)
 {
-    memset(starts, 0, (size_t)(top + 1) * sizeof(int32_t));
+    memset(heads, 0, (size_t)(top + 1) * 2 * sizeof(int32_t));
     for (int64_t slot = 0; slot < count; slot++)
         if (places[slot] >= 0)
-            starts[places[slot] + 1]++;
+            heads[2 * ((int64_t)places[slot] + 1)]++;
     for (int64_t place = 0; place < top; place++)
-        starts[place + 1] += starts[place];
+        heads[2 * place + 2] += heads[2 * place];
     for (int64_t slot = 0; slot < count; slot++)
         if (places[slot] >= 0)
-            slots[starts[places[slot]]++] = (int32_t)slot;
+            slots[heads[2 * (int64_t)places[slot]]++] = (int32_t)slot;
     for (int64_t place = top; place > 0; place--)
-        starts[place] = starts[place - 1];
-    starts[0] = 0;
+        heads[2 * place] = heads[2 * place - 2];
+    heads[0] = 0;
+    heads[2 * top + 1] = -1;
+    for (int64_t place = 0; place < top; place++)
+        heads[2 * place + 1] = heads[2 * place] < heads[2 * place + 2] ? slots[heads[2 * place]] : -1;
 }
 
-/* To find the slots at a place is to wait for memory twice. */
-static void ask_for_slots(const int32_t *starts, const int32_t *slots, const int32_t *places, int64_t i, int64_t count)
+/* To find the slots at a place is to wait for memory once, and where there are several, twice. */
+static void ask_for_slots(const int32_t *heads, const int32_t *slots, const int32_t *places, int64_t i, int64_t count)
 {
     if (i + 4 * AHEAD < count)
-        PREFETCH(starts + places[i + 4 * AHEAD]);
-    if (i + 2 * AHEAD < count)
-        PREFETCH(slots + starts[places[i + 2 * AHEAD]]);
-}
-
-void nitari_mark(const int32_t *starts, const int32_t *slots, const int32_t *places, int64_t count, uint8_t *bits)
-{
-    for (int64_t i = 0; i < count; i++) {
-        ask_for_slots(starts, slots, places, i, count);
-        for (int32_t at = starts[places[i]]; at < starts[places[i] + 1]; at++)
-            bits[slots[at] >> 3] |= (uint8_t)(1u << (slots[at] & 7));
+        PREFETCH(head_of(heads, places[i + 4 * AHEAD]));
+    if (i + 2 * AHEAD < count) {
+        const int32_t *head = head_of(heads, places[i + 2 * AHEAD]);
+        if (head[2] > head[0] + 1)
+            PREFETCH(slots + head[0] + 1);
     }
 }
 
-int64_t nitari_slots_at(const int32_t *starts, const int32_t *slots, const int32_t *places, int64_t count, int64_t room,
-                        int64_t *out)
+static void set_bit(uint8_t *bits, int32_t slot) { bits[slot >> 3] |= (uint8_t)(1u << (slot & 7)); }
+
+void nitari_mark(const int32_t *heads, const int32_t *slots, const int32_t *places, int64_t count, uint8_t *bits)
+{
+    for (int64_t i = 0; i < count; i++) {
+        const int32_t *head = head_of(heads, places[i]);
+        ask_for_slots(heads, slots, places, i, count);
+        if (head[1] >= 0)
+            set_bit(bits, head[1]);
+        for (int32_t at = head[0] + 1; at < head[2]; at++)
+            set_bit(bits, slots[at]);
+    }
+}
+
+int64_t nitari_slots_at(const int32_t *heads, const int32_t *slots, const int32_t *places, int64_t count, int64_t room,
+                        int32_t *out)
 {
     int64_t found = 0;
     for (int64_t i = 0; i < count; i++) {
-        ask_for_slots(starts, slots, places, i, count);
-        for (int32_t at = starts[places[i]]; at < starts[places[i] + 1]; at++) {
+        const int32_t *head = head_of(heads, places[i]);
+        ask_for_slots(heads, slots, places, i, count);
+        if (head[1] >= 0) {
             if (found < room)
-                out[found] = slots[at];
+                out[found] = head[1];
             found++;
         }
+        for (int32_t at = head[0] + 1; at < head[2]; at++, found++)
+            if (found < room)
+                out[found] = slots[at];
     }
     return found;
 }

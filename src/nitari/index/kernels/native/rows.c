@@ -95,6 +95,8 @@ static int64_t row_of(const int32_t *at, int32_t slot) { return at ? at[slot] : 
             return -1;                                                                                               \
         for (int64_t i = 0; i < count; i++) {                                                                        \
             some[n] = slots ? slots[i] : i;                                                                          \
+            if (slots && i + 3 * AHEAD < count) /* its page first: most rows are on pages of their own */            \
+                PREFETCH(rows + slots[i + 3 * AHEAD] * dim);                                                         \
             if (slots && i + AHEAD < count)                                                                          \
                 ask_for(rows + slots[i + AHEAD] * dim, dim * (int64_t)sizeof(ROW));                                  \
             if (bits && !(bits[some[n] >> 3] >> (some[n] & 7) & 1))                                                  \
