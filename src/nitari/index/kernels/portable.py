@@ -140,7 +140,8 @@ def slots_at(heads: Places, slots: Places, places: Places) -> Places:
     starts = heads[:, 0]
     lengths = (starts[places + 1] - starts[places]).astype(np.int64)
     at = np.repeat(starts[places] - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
-    return slots[at]
+    there: Places = slots[at]
+    return there
 
 
 def slots_of(bits: Bits, count: int, most: int) -> Slots:
