@@ -24,6 +24,7 @@ SHOWN = 10
 """Hits that a row shows."""
 FILES = Path(__file__).parent / "compare_page_files"
 BASICS = Path(__file__).parent.parent / "server" / "web" / "css" / "base.css"
+_STYLES = ("page.css", "summary.css", "query.css")
 _SCRIPTS = ("dom.js", "model.js", "marks.js", "summary.js", "query.js", "page.js")
 _DIGITS = 4
 
@@ -93,7 +94,7 @@ def page(
     """
     data = page_data(comparison, show=show, folder=folder, marks=marks, marks_file=marks_file)
     told = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    style = BASICS.read_text("utf-8") + (FILES / "page.css").read_text("utf-8")
+    style = BASICS.read_text("utf-8") + "".join((FILES / name).read_text("utf-8") for name in _STYLES)
     script = "\n".join((FILES / name).read_text("utf-8") for name in _SCRIPTS)
     policy = (
         f"default-src 'none'; img-src 'self' data: file: http: https:; style-src '{_hash(style)}'; "
