@@ -8,7 +8,8 @@ import signal
 import socket
 import sys
 from asyncio import TimerHandle, Transport
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from types import FrameType
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import HANDLED_SIGNALS
 
 from nitari.server.problems import MEDIA_TYPE, RETRY_AFTER_S
 
@@ -34,7 +36,7 @@ the change log is followed waits that long each time it comes back from a kernel
 
 
 def serve(app: FastAPI, *, host: str, port: int, announce: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM comes.
+    """Serve until SIGINT or SIGTERM comes. To be called by the main thread, once: SIGTERM is ignored afterwards.
 
     Args:
         app: What is served.
@@ -162,6 +164,19 @@ class _Server(uvicorn.Server):
         for bound in self.servers[:1]:
             host, port = bound.sockets[0].getsockname()[:2]
             self._announce(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are ours; SIGTERM to the end of the process, whatever is closed on the way there.
+
+        Not uvicorn's own, which gives it back: who says it twice then ends the process amid its closing, with -15.
+        """
+        before = {number: signal.signal(number, self.handle_exit) for number in HANDLED_SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, signal.SIG_IGN if number == signal.SIGTERM else handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop. Not uvicorn's own, which raises the signal again at the end: stopping when told to is no failure."""

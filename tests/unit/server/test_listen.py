@@ -17,7 +17,7 @@ import pytest
 PATIENCE_S = 30
 # A process of its own, because uvicorn wants the main thread for its signals.
 PROGRAM = """
-import asyncio, sys
+import asyncio, os, signal, sys
 from threading import Event
 from types import SimpleNamespace
 from fastapi import FastAPI
@@ -51,6 +51,7 @@ config = SimpleNamespace(allowed_hosts=("x",), max_body_bytes=10**6)
 api = SimpleNamespace(access=Access(token=None, open_search=False), metrics=Metrics(version="1"), config=config)
 middleware.install(app, api)
 listen.serve(app, host="127.0.0.1", port=0, announce=lambda root: print(root, flush=True))
+os.kill(os.getpid(), signal.SIGTERM)  # said once more, while all is being closed
 print("ended", flush=True)
 """
 
