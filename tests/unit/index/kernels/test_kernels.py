@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def levels() -> list[int]:
 
 
 @pytest.fixture(params=levels())
-def compiled(request: pytest.FixtureRequest) -> Iterator[object]:
+def compiled(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
     """The compiled kernels, told to use one level of instructions."""
     if not kernels.NATIVE:
         reason = "the kernels are not compiled here: python hatch_build.py needs a C compiler"
@@ -54,26 +55,26 @@ def compiled(request: pytest.FixtureRequest) -> Iterator[object]:
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 @pytest.mark.parametrize("dim", DIMS)
-def test_dots_and_distances(compiled: object, dim: int, dtype: type) -> None:
+def test_dots_and_distances(compiled: ModuleType, dim: int, dtype: type) -> None:
     """Products agree within float32's rounding, and distances with ``true_distances``, for all widths and tails."""
     rows = unit(65, dim, 1).astype(dtype)
     vector = unit(1, dim, 2)[0]
     slots = np.random.default_rng(3).integers(0, 65, 40)
     for some in (None, slots):
         expected = portable.dots(rows, vector, some)
-        assert np.allclose(compiled.dots(rows, vector, some), expected, atol=(dim + 8) * 2.0**-24)  # type: ignore[attr-defined]
-    found = compiled.distances(rows, vector, slots)  # type: ignore[attr-defined]  # there where it is compiled
+        assert np.allclose(compiled.dots(rows, vector, some), expected, atol=(dim + 8) * 2.0**-24)
+    found = compiled.distances(rows, vector, slots)
     exact = true_distances(vector, rows[slots].astype(np.float32))
     assert np.abs(found - exact).max() <= 2.0**-23, "at most one step of the grid apart"
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
-def test_half_precision_extremes(compiled: object, dtype: type) -> None:
+def test_half_precision_extremes(compiled: ModuleType, dtype: type) -> None:
     """Zeros, subnormals and the largest halves are read as numpy reads them."""
     values = np.array([0.0, -0.0, 6e-8, -6e-8, 6.1e-5, 1.0, -1.0, 65504.0, -65504.0], np.float16).astype(dtype)
     rows = np.diag(values).astype(dtype)
     ones = np.ones(values.size, np.float32)
-    assert compiled.dots(rows, ones).tolist() == values.astype(np.float32).tolist()  # type: ignore[attr-defined]
+    assert compiled.dots(rows, ones).tolist() == values.astype(np.float32).tolist()
 
 
 @settings(max_examples=40, deadline=None)
@@ -109,7 +110,7 @@ def test_nearest(count: int, dim: int, k: int, share: float | None, few: bool, c
 
 
 @pytest.mark.parametrize("dim", [16, 30, 128])
-def test_search_lists(compiled: object, dim: int, tmp_path: Path) -> None:
+def test_search_lists(compiled: ModuleType, dim: int, tmp_path: Path) -> None:
     """With all lists and enough candidates, codes lead to the true neighbors; with few, to what numpy finds."""
     rows = unit(1501, dim, 4).astype(np.float16)
     engine = IvfEngine()
@@ -121,17 +122,17 @@ def test_search_lists(compiled: object, dim: int, tmp_path: Path) -> None:
     for vector in unit(5, dim, 6):
         for some in (None, bits):
             exact = portable.nearest(laid, vector, 10, None, some)
-            every = compiled.search_lists(lists, vector, 10, lists.lists, 1501, some)  # type: ignore[attr-defined]
+            every = compiled.search_lists(lists, vector, 10, lists.lists, 1501, some)
             assert every[0].tolist() == exact[0].tolist()
             assert np.abs(every[1] - exact[1]).max() <= 2.0**-23
             assert every[2] == (1501 if some is None else np.unpackbits(bits)[:1501].sum() or every[2])
-            few = compiled.search_lists(lists, vector, 10, 4, 60, some)  # type: ignore[attr-defined]
+            few = compiled.search_lists(lists, vector, 10, 4, 60, some)
             same = portable.search_lists(lists, vector, 10, 4, 60, some)
             assert few[2:5] == same[2:5], "as many were compared, were there, and were allowed"
             assert abs(few[5] - same[5]) <= 1
             assert every[3:5] == (1501, 1501 if some is None else int(np.unpackbits(bits)[:1501].sum()))
             assert len(set(few[0].tolist()) & set(same[0].tolist())) >= 9, "bytes in tables cost a margin only"
-        none = compiled.search_lists(lists, vector, 10, 4, 60, np.zeros_like(bits))  # type: ignore[attr-defined]
+        none = compiled.search_lists(lists, vector, 10, 4, 60, np.zeros_like(bits))
         assert none[0].size == 0
 
 
@@ -142,7 +143,7 @@ def lists_of(folder: Path, count: int, dim: int) -> Lists:
     return IvfEngine().open(folder, np.ascontiguousarray(rows[built.order]), built.parameters)._lists
 
 
-def test_rows_are_looked_up_as_they_are_met(compiled: object, tmp_path: Path) -> None:
+def test_rows_are_looked_up_as_they_are_met(compiled: ModuleType, tmp_path: Path) -> None:
     """A search that looks up what it meets finds what one with a bitmap does; what is allowed it counts about."""
     lists, rng = lists_of(tmp_path, 1501, 30), np.random.default_rng(5)
     places = rng.integers(-1, 900, 1501).astype(np.int32)
@@ -150,13 +151,13 @@ def test_rows_are_looked_up_as_they_are_met(compiled: object, tmp_path: Path) ->
     for share in (0.0, 0.02, 0.5, 1.0):
         lookup = Lookup.of(places, rng.random(900) < share)
         for one in (lookup, replace(lookup, bits=alive)):
-            bits, count = compiled.look_up(one)  # type: ignore[attr-defined]  # there where it is compiled
+            bits, count = compiled.look_up(one)
             assert bits.tolist() == portable.look_up(one)[0].tolist()
             assert count == portable.look_up(one)[1] == int(np.bitwise_count(bits).sum())
             for vector in unit(3, 30, 6):
                 for probes in (1, 5, lists.lists):
-                    found = compiled.search_lists(lists, vector, 10, probes, 60, None, one)  # type: ignore[attr-defined]
-                    same = compiled.search_lists(lists, vector, 10, probes, 60, bits)  # type: ignore[attr-defined]
+                    found = compiled.search_lists(lists, vector, 10, probes, 60, None, one)
+                    same = compiled.search_lists(lists, vector, 10, probes, 60, bits)
                     assert found[0].tolist() == same[0].tolist()
                     plainly = portable.search_lists(lists, vector, 10, probes, 60, None, one)
                     assert same[2:5] == plainly[2:5]
@@ -165,15 +166,15 @@ def test_rows_are_looked_up_as_they_are_met(compiled: object, tmp_path: Path) ->
                     assert abs(found[4] - same[4]) <= (0.3 * same[4] + 20) * (share > 0)
 
 
-def test_a_search_goes_on(compiled: object, tmp_path: Path) -> None:
+def test_a_search_goes_on(compiled: ModuleType, tmp_path: Path) -> None:
     """With what was found in the nearest lists, those that come after are enough; counts are of these."""
     lists = lists_of(tmp_path, 1501, 30)
     bits = np.packbits(np.random.default_rng(5).random(1501) < 0.4, bitorder="little")
     for vector in unit(5, 30, 6):
         for some in (None, bits):
-            whole = compiled.search_lists(lists, vector, 10, 8, 1501, some)  # type: ignore[attr-defined]
-            first = compiled.search_lists(lists, vector, 10, 3, 1501, some)  # type: ignore[attr-defined]
-            found = compiled.search_lists(lists, vector, 10, 8, 1501, some, None, 3, first[0])  # type: ignore[attr-defined]
+            whole = compiled.search_lists(lists, vector, 10, 8, 1501, some)
+            first = compiled.search_lists(lists, vector, 10, 3, 1501, some)
+            found = compiled.search_lists(lists, vector, 10, 8, 1501, some, None, 3, first[0])
             same = portable.search_lists(lists, vector, 10, 8, 1501, some, None, 3, first[0])
             assert found[0].tolist() == whole[0].tolist() == same[0].tolist()
             assert found[1].tolist() == whole[1].tolist()
@@ -183,12 +184,12 @@ def test_a_search_goes_on(compiled: object, tmp_path: Path) -> None:
         kernels.search_lists(lists, vector, 3, probes=4, candidates=5, skipped=2, seeds=np.arange(6))
 
 
-def test_lists_of_some_rows(compiled: object, tmp_path: Path) -> None:
+def test_lists_of_some_rows(compiled: ModuleType, tmp_path: Path) -> None:
     """Codes that are picked out say of each row what they said, and rows are found where they were left."""
     lists, rng = lists_of(tmp_path, 1501, 30), np.random.default_rng(3)
     for share in (0.01, 0.3, 1.0):
         slots = np.flatnonzero(rng.random(1501) < share)
-        codes = compiled.pick(lists.codes, slots)  # type: ignore[attr-defined]  # there where it is compiled
+        codes = compiled.pick(lists.codes, slots)
         assert codes.tolist() == portable.pick(lists.codes, slots).tolist()
         begins = np.searchsorted(slots, lists.offsets)
         some = replace(lists, codes=codes, offsets=begins, at=slots.astype(np.int32))
@@ -196,23 +197,23 @@ def test_lists_of_some_rows(compiled: object, tmp_path: Path) -> None:
         bits[slots] = True
         packed = np.packbits(bits, bitorder="little")
         for vector in unit(3, 30, 6):
-            found = compiled.search_lists(some, vector, 10, 6, 60)  # type: ignore[attr-defined]
-            same = compiled.search_lists(lists, vector, 10, 6, 60, packed)  # type: ignore[attr-defined]
+            found = compiled.search_lists(some, vector, 10, 6, 60)
+            same = compiled.search_lists(lists, vector, 10, 6, 60, packed)
             assert slots[found[0]].tolist() == same[0].tolist()
             assert found[1].tolist() == same[1].tolist()
             assert found[2] == same[2]
             assert portable.search_lists(some, vector, 10, 6, 60)[2:5] == found[2:5]
-    assert compiled.pick(lists.codes, np.empty(0, np.int64)).size == 0  # type: ignore[attr-defined]
+    assert compiled.pick(lists.codes, np.empty(0, np.int64)).size == 0
 
 
 @pytest.mark.parametrize("parts", [4, 64, 100])
-def test_codes_are_picked_in_any_order(compiled: object, parts: int) -> None:
+def test_codes_are_picked_in_any_order(compiled: ModuleType, parts: int) -> None:
     """Whichever rows, in whatever order and however often, and however many parts they have."""
     rng = np.random.default_rng(parts)
     codes = rng.integers(0, 256, (20, parts, 16)).astype(np.uint8)
     some = [np.sort(rng.choice(640, count, replace=False)) for count in (0, 1, 31, 32, 33, 300, 640)]
     for slots in (*some, rng.integers(0, 640, 333), np.repeat(7, 40)):
-        found = compiled.pick(codes, slots)  # type: ignore[attr-defined]  # there where it is compiled
+        found = compiled.pick(codes, slots)
         assert found.shape == ((slots.size + 31) // 32, parts, 16)
         assert found.tolist() == portable.pick(codes, slots).tolist()
 
@@ -239,7 +240,7 @@ def test_places_and_slots(count: int, top: int, seed: int) -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38, -3e38])
 @pytest.mark.parametrize("name", ["rotation", "centroids", "codebooks", "rows"])
-def test_what_is_no_number_does_no_harm(compiled: object, name: str, value: float, tmp_path: Path) -> None:
+def test_what_is_no_number_does_no_harm(compiled: ModuleType, name: str, value: float, tmp_path: Path) -> None:
     """Where a file was damaged and nobody noticed yet, answers are wrong at worst: every search ends, within bounds."""
     rows = unit(1501, 30, 4).astype(np.float16)
     engine = IvfEngine()
@@ -252,13 +253,13 @@ def test_what_is_no_number_does_no_harm(compiled: object, name: str, value: floa
         damaged = replace(lists, **{name: hurt})
         for vector in unit(3, 30, 6):
             for probes in (1, 4, lists.lists):
-                slots, distances, *_ = compiled.search_lists(damaged, vector, 10, probes, 60)  # type: ignore[attr-defined]
+                slots, distances, *_ = compiled.search_lists(damaged, vector, 10, probes, 60)
                 assert slots.size == distances.size <= 10
                 assert ((slots >= 0) & (slots < 1501)).all()
                 assert ((distances >= 0) & (distances <= 2)).all()
-            slots, distances = compiled.nearest(damaged.rows, vector, 10)  # type: ignore[attr-defined]
+            slots, distances = compiled.nearest(damaged.rows, vector, 10)
             assert ((slots >= 0) & (slots < 1501)).all()
-            assert (compiled.distances(damaged.rows, vector, slots) == distances).all()  # type: ignore[attr-defined]
+            assert (compiled.distances(damaged.rows, vector, slots) == distances).all()
 
 
 @settings(max_examples=20, deadline=None)
