@@ -1,6 +1,6 @@
 """Weights to the network that runs: one float32 input with free batch, height and width; one pooled float32 output.
 
-The only file that imports ``onnx``. What comes out is the same bytes for the same input, on every machine.
+What comes out is the same bytes for the same input, on every machine.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nitari.errors import ModelError
 from nitari.models.architectures import ARCHITECTURES, Architecture, Conv
 from nitari.models.card import CHANNELS, Card, Source
+from nitari.models.onnx_graph import OnnxGraph
 from nitari.models.pth import StateDict, read_state_dict
 
 CONVERTER_VERSION = 1
@@ -23,8 +24,6 @@ CONVERTER_VERSION = 1
 
 INPUT = "images"
 OUTPUT = {"embedder": "features", "saliency": "mask", "detector": "cells"}
-_OPSET = 13
-_IR_VERSION = 8
 # Of an output [n, dim, h, w], as opposed to [n, tokens, dim].
 _MAP_RANK = 4
 # Above the mean (1) and the maximum (infinity) in docs/accuracy.md; 3 is also where the paper ends up.
@@ -104,33 +103,9 @@ def _translated(card: Card, weights: Path) -> Iterator[None]:
         ) from exc
 
 
-class _Graph:
-    """An ONNX graph under construction."""
-
-    def __init__(self) -> None:
-        from onnx import helper, numpy_helper
-
-        self._helper = helper
-        self._numpy_helper = numpy_helper
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-
-    def add(self, op: str, inputs: list[str], name: str, **attributes: Any) -> str:
-        """Append a node; returns its output, ``name``."""
-        self.nodes.append(self._helper.make_node(op, inputs, [name], name=name, **attributes))
-        return name
-
-    def constant(self, name: str, value: NDArray[Any]) -> str:
-        """Add a constant; returns its name."""
-        self.constants.append(self._numpy_helper.from_array(np.ascontiguousarray(value), name))
-        return name
-
-
 def _rebuild(card: Card, architecture: Architecture, state: StateDict) -> Any:
     """An architecture with its weights as an ONNX model: batch norms folded, features pooled inside."""
-    from onnx import TensorProto, helper
-
-    graph = _Graph()
+    graph = OnnxGraph()
     clip = [graph.constant("zero", np.array(0, np.float32)), graph.constant("six", np.array(6, np.float32))]
     value, channels = INPUT, CHANNELS
     for number, block in enumerate(architecture.blocks):
@@ -148,13 +123,11 @@ def _rebuild(card: Card, architecture: Architecture, state: StateDict) -> Any:
     _pool(graph, card, value)
     if channels != card.dim:
         raise ValueError(f"it gives {channels} features, the card says dim = {card.dim}")
-    images = helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["n", CHANNELS, "height", "width"])
-    features = helper.make_tensor_value_info(OUTPUT["embedder"], TensorProto.FLOAT, ["n", channels])
-    made = helper.make_graph(graph.nodes, card.name, [images], [features], graph.constants)
-    return helper.make_model(made, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
+    takes = (INPUT, ("n", CHANNELS, "height", "width"))
+    return graph.model(card.name, takes=takes, gives=(OUTPUT["embedder"], ("n", channels)))
 
 
-def _pool(graph: _Graph, card: Card, value: str) -> None:
+def _pool(graph: OnnxGraph, card: Card, value: str) -> None:
     """From the last map to the features, as the card says."""
     pooling = card.network_output.pooling
     if pooling == "gem":

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
+from nitari.models.onnx_graph import OnnxGraph
 from nitari.training.finder_network import Layer, layers
 from nitari.types import FloatArray
 
-_OPSET = 13
-_IR_VERSION = 8
 # Half precision keeps 11 bits: far below what moves a box by a pixel, at half the bytes.
 _HALF_FROM = 64
 
@@ -28,35 +26,26 @@ def export(parameters: Mapping[str, FloatArray], *, labels: int, name: str) -> b
         KeyError: a parameter that is missing.
         ValueError: one of another shape.
     """
-    from onnx import TensorProto, helper
-
     graph = _Graph()
     network = layers(labels)
     for layer in network:
         graph.add(layer, parameters)
-    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 3, "height", "width"])
-    cells = helper.make_tensor_value_info(network[-1].name, TensorProto.FLOAT, ["n", None, "rows", "columns"])
-    made = helper.make_graph(graph.nodes, name, [images], [cells], graph.constants)
-    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
+    takes, gives = ("images", ("n", 3, "height", "width")), (network[-1].name, ("n", None, "rows", "columns"))
+    model = graph.written.model(name, takes=takes, gives=gives)
     model.producer_name = "nitari"
     data: bytes = model.SerializeToString(deterministic=True)
     return data
 
 
 class _Graph:
-    """An ONNX graph under construction."""
+    """A network under construction, layer by layer."""
 
     def __init__(self) -> None:
-        from onnx import helper, numpy_helper
-
-        self._helper = helper
-        self._numpy_helper = numpy_helper
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-        self._constant("zero", np.array(0, np.float32))
-        self._constant("six", np.array(6, np.float32))
-        self._constant("none", np.array([], np.float32))
-        self._constant("double", np.array([1, 1, 2, 2], np.float32))
+        self.written = OnnxGraph()
+        self.written.constant("zero", np.array(0, np.float32))
+        self.written.constant("six", np.array(6, np.float32))
+        self.written.constant("none", np.array([], np.float32))
+        self.written.constant("double", np.array([1, 1, 2, 2], np.float32))
 
     def add(self, layer: Layer, parameters: Mapping[str, FloatArray]) -> None:
         """Append a layer."""
@@ -64,16 +53,16 @@ class _Graph:
         if layer.op == "conv":
             self._conv(layer, parameters)
         elif layer.op == "double":
-            self._node(
+            self.written.add(
                 "Resize", [layer.inputs[0], "none", "double"], layer.name, mode="nearest",
                 coordinate_transformation_mode="asymmetric", nearest_mode="floor",
             )  # fmt: skip
         elif layer.op == "fold":
-            self._node("SpaceToDepth", list(layer.inputs), layer.name, blocksize=layer.factor)
+            self.written.add("SpaceToDepth", layer.inputs, layer.name, blocksize=layer.factor)
         elif layer.op == "join":
-            self._node("Concat", list(layer.inputs), layer.name, axis=1)
+            self.written.add("Concat", layer.inputs, layer.name, axis=1)
         else:
-            self._node(ops[layer.op], list(layer.inputs), layer.name)
+            self.written.add(ops[layer.op], layer.inputs, layer.name)
 
     def _conv(self, layer: Layer, parameters: Mapping[str, FloatArray]) -> None:
         weight, bias = parameters[f"{layer.name}.weight"], parameters[f"{layer.name}.bias"]
@@ -81,26 +70,19 @@ class _Graph:
             raise ValueError(f"layer {layer.name} has weights {weight.shape} and {bias.shape}, expected {layer.shape}")
         before, after = layer.padding
         inputs = [layer.inputs[0], self._half(f"{layer.name}.weight", weight), f"{layer.name}.bias"]
-        self._constant(f"{layer.name}.bias", bias.astype(np.float32))
-        self._node(
+        self.written.constant(f"{layer.name}.bias", bias.astype(np.float32))
+        self.written.add(
             "Conv", inputs, f"{layer.name}.conv" if layer.relu6 else layer.name,
             kernel_shape=[layer.kernel, layer.kernel], strides=[layer.stride, layer.stride], group=layer.groups,
             pads=[before, before, after, after],
         )  # fmt: skip
         if layer.relu6:
-            self._node("Clip", [f"{layer.name}.conv", "zero", "six"], layer.name)
+            self.written.add("Clip", [f"{layer.name}.conv", "zero", "six"], layer.name)
 
     def _half(self, name: str, value: FloatArray) -> str:
         """A constant in half precision with the cast that undoes it, which the runtime does once, while loading."""
         if value.size < _HALF_FROM:
-            return self._constant(name, value.astype(np.float32))
-        self._constant(f"{name}.half", value.astype(np.float16))
-        self._node("Cast", [f"{name}.half"], name, to=1)
-        return name
-
-    def _node(self, op: str, inputs: list[str], name: str, **attributes: Any) -> None:
-        self.nodes.append(self._helper.make_node(op, inputs, [name], name=name, **attributes))
-
-    def _constant(self, name: str, value: np.ndarray[Any, Any]) -> str:
-        self.constants.append(self._numpy_helper.from_array(np.ascontiguousarray(value), name))
+            return self.written.constant(name, value.astype(np.float32))
+        self.written.constant(f"{name}.half", value.astype(np.float16))
+        self.written.add("Cast", [f"{name}.half"], name, to=1)
         return name
