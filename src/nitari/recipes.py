@@ -307,7 +307,7 @@ class Extractors:
                 )
             made = DescriptorEmbedder(descriptor)
         else:
-            made = self._network(self._store.card(part.name), detail)
+            made = self._network(self._store.part(composite, part), detail)
         if part.head is None:
             return made
         folder = composite.path.parent if composite.path else Path()

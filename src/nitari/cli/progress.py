@@ -23,12 +23,19 @@ class Tally:
         total: Of about how many, ``None`` if unknown.
         seconds: Since it began.
         note: What else there is to say, in rich's markup.
+        before: How many of those done an earlier run did, which say nothing of how fast this one is.
     """
 
     done: int
     total: int | None
     seconds: float
     note: str
+    before: int = 0
+
+    @property
+    def rate(self) -> float:
+        """How many a second."""
+        return per_second(self.done - self.before, self.seconds)
 
 
 def per_second(count: int, seconds: float) -> float:
@@ -57,16 +64,15 @@ def counting(doing: str, unit: str, *, quiet: bool, every: int = _LINE_EVERY) ->
         BarColumn(),
         MofNCompleteColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[rate]:.0f}/s"),
+        TextColumn("{task.fields[rate]}/s"),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=err) as progress:
-        task = progress.add_task("", total=None, rate=0.0, note="")
+        task = progress.add_task("", total=None, rate="0", note="")
 
         def show(tally: Tally) -> None:
-            rate = per_second(tally.done, tally.seconds)
-            progress.update(task, total=tally.total, completed=tally.done, rate=rate, note=tally.note)
+            progress.update(task, total=tally.total, completed=tally.done, rate=_rounded(tally.rate), note=tally.note)
 
         yield show
 
@@ -83,5 +89,9 @@ class _Lines:
             return
         self._next = tally.done // self._every * self._every + self._every
         of = f" of about {tally.total}" if tally.total else ""
-        rate = per_second(tally.done, tally.seconds)
-        err.print(f"{tally.done}{of} {self._unit}, {rate:.0f}/s, {tally.note}")
+        err.print(f"{tally.done}{of} {self._unit}, {_rounded(tally.rate)}/s, {tally.note}")
+
+
+def _rounded(rate: float) -> str:
+    """A rate as people read it: slow ones with two digits."""
+    return f"{rate:.0f}" if rate >= 10 or not rate else f"{rate:.2g}"

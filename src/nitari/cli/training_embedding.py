@@ -1,10 +1,9 @@
-"""``nitari train embedding``: heads on frozen features, from feeds with groups and categories."""
+"""``nitari train embedding``: heads behind a network, and the network itself, from feeds with groups and categories."""
 
 from __future__ import annotations
 
 import platform
-from contextlib import ExitStack, closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -15,17 +14,15 @@ import numpy as np
 from nitari import __version__
 from nitari.cli.output import CommandContext, err, json_option, print_json, print_table
 from nitari.cli.progress import Tally, counting
-from nitari.errors import FetchError, UsageError
-from nitari.images.base import ImageSource, NotModified
+from nitari.cli.training_looking import Looking
+from nitari.errors import UsageError
 from nitari.recipes import Extractors
-from nitari.wiring import open_decoder, open_feed, open_photos
+from nitari.wiring import open_feed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nitari.settings import Settings
     from nitari.training.head_examples import Example
-    from nitari.training.head_features import Eye, Sights
     from nitari.training.head_judge import Scores
     from nitari.training.head_train import Outcome
 
@@ -41,7 +38,7 @@ NETWORK = "nitari-lite0"
               help="A TOML file that gives categories of different feeds one name.")  # fmt: skip
 @click.option("--folds", type=click.IntRange(2, 20), default=3, show_default=True,
               help="Parts of the feeds, by seller or style; a model of the others judges each.")  # fmt: skip
-@click.option("--network", default=NETWORK, show_default=True, help="Card of the frozen network.")
+@click.option("--network", default=NETWORK, show_default=True, help="Card of the network.")
 @click.option("--dim", type=click.IntRange(8, 256), default=128, show_default=True, help="Width of the shape head.")
 @click.option("--frozen-dim", type=click.IntRange(0, 2048), default=384, show_default=True,
               help="Frozen features to keep, for photos of what the feeds do not show; 0 for none.")  # fmt: skip
@@ -52,6 +49,16 @@ NETWORK = "nitari-lite0"
 @click.option("--color-weight", type=click.FloatRange(0.05, 2), help="How much color counts; measured if not given.")
 @click.option("--apart", metavar="CATEGORY,...",
               help="Train these apart from the rest too, and compare.")  # fmt: skip
+@click.option("--fine-tune", "tune_steps", type=click.IntRange(0), default=0, show_default=True, metavar="STEPS",
+              help="Batches to train the network itself with, before heads (extra: train).")  # fmt: skip
+@click.option("--fine-tune-layers", "layers", type=click.IntRange(1), default=16, show_default=True,
+              help="How many of its last layers; the first see edges, and cost most.")  # fmt: skip
+@click.option("--fine-tune-batch", "batch", type=click.IntRange(6), default=48, show_default=True,
+              help="Photos in a batch.")  # fmt: skip
+@click.option("--fine-tune-rate", "rate", type=click.FloatRange(0, min_open=True), default=1e-4, show_default=True,
+              help="Highest learning rate of the network.")  # fmt: skip
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True,
+              help="Where the network is fine-tuned.")  # fmt: skip
 @click.option("--license", "license_", default="LicenseRef-yours", show_default=True, help="Of the result, SPDX.")
 @json_option
 @click.pass_obj
@@ -72,41 +79,52 @@ def embedding_command(
     seed: int,
     color_weight: float | None,
     apart: str | None,
+    tune_steps: int,
+    layers: int,
+    batch: int,
+    rate: float,
+    device: str,
     license_: str,
     as_json: bool,
 ) -> int:
     r"""Train an embedding on FEEDs with item_group_id, product_type, color or several photos an item.
 
-    Heads are trained behind a frozen network and behind a histogram of colors, on the CPU, without PyTorch. The same
-    feeds and options give the same model. Interrupted, the same command goes on where it was.
+    Heads are trained behind a frozen network and behind a histogram of colors, on the CPU, without PyTorch. With
+    --fine-tune the network itself is trained too, once for each fold and once for the result: pip install
+    'nitari[train]'. The same feeds and options give the same model. Interrupted, the same command goes on where it was.
 
     \b
     nitari train embedding studio/feed.csv private/feed.csv --categories names.toml --out mine
+    nitari train embedding feed.csv --fine-tune 400 --out mine
     nitari eval luma studio --folds mine/folds
     NITARI__MODELS__EMBEDDER=mine/trained.toml nitari import FEED
     """
+    from nitari.cli.training_network import fine_tuned, prepared
+    from nitari.training.finetune_batches import Tuning
     from nitari.training.head_examples import read_examples, read_mapping
     from nitari.training.head_fit import Plan
-    from nitari.training.head_train import Wish, train
+    from nitari.training.head_train import Behind, Earlier, Wish, train
 
     settings = context.settings()
+    fine = None
+    if tune_steps:
+        fine = prepared(settings, network, Tuning(tune_steps, batch, layers, rate, seed=seed), device)
     mapping = read_mapping(categories) if categories else {}
     opened = [open_feed(settings, feed) for feed in feeds]
     examples = read_examples(opened, mapping)
-    names = {example.category for example in examples}
-    chosen = tuple(part.strip() for part in (apart or "").split(",") if part.strip())
-    unknown = [part for part in chosen if part not in names]
-    if unknown:
-        raise UsageError(
-            f"--apart names {unknown[0]!r}, the feeds have {', '.join(sorted(names))}",
-            remedy="name categories as they are called after --categories",
-        )
-    eye = _eye(settings, network)
-    kept, sights, unusable = _see(settings, examples, [feed.image_base for feed in opened], eye, out, quiet=as_json)
+    chosen = _apart(apart, examples)
+    looking = Looking(settings, [feed.image_base for feed in opened], out, quiet=as_json)
+    eye = looking.eye(network)
+    kept, sights, unusable = looking.see(examples, eye)
     plan = Plan(color_dim=color_dim, steps=steps, seed=seed)
     told = _told(feeds, kept, categories)
     wish = Wish(name, network, license_, dim, frozen_dim, folds, color_weight, chosen, told)
     directions = Extractors(settings).directions(network)
+    networks = [Behind(network, lambda: sights)] * (folds + 1)
+    earlier: Earlier | None = None
+    if fine is not None:
+        networks, earlier = fine_tuned(fine, looking, kept, sights, plan, wish, out, quiet=as_json)
+        wish = replace(wish, told={**told, "fine_tuning": fine.told})
     started = perf_counter()
     with counting("training", "steps", quiet=as_json) as show:
 
@@ -114,7 +132,15 @@ def embedding_command(
             show(Tally(done, total, perf_counter() - started, f"{what}, loss {loss:.2f}"))
 
         outcome = train(
-            kept, sights, plan, wish, out, directions=directions, descriptors=eye.descriptors, on_step=on_step
+            kept,
+            networks,
+            plan,
+            wish,
+            out,
+            directions=directions,
+            descriptors=eye.descriptors,
+            on_step=on_step,
+            earlier=earlier,
         )
     if as_json:
         print_json({"card": outcome.card, "folds": outcome.folds, "report": outcome.report, "unusable": unusable})
@@ -123,46 +149,21 @@ def embedding_command(
     return 3 if unusable else 0
 
 
-def _eye(settings: Settings, network: str) -> Eye:
-    """The production extractor's parts."""
-    from nitari.embeddings.aspect import AspectDescriptor
-    from nitari.embeddings.layout import ColorLayoutDescriptor, TextureDescriptor
-    from nitari.training.head_features import Eye
+def _apart(given: str | None, examples: tuple[Example, ...]) -> tuple[str, ...]:
+    """The categories that ``--apart`` names.
 
-    extractors = Extractors(settings)
-    return Eye(
-        decoder=open_decoder(settings),
-        regions=extractors.finder(settings),
-        network=extractors.network(network),
-        color=ColorLayoutDescriptor(),
-        texture=TextureDescriptor(),
-        aspect=AspectDescriptor(),
-    )
-
-
-def _see(
-    settings: Settings, examples: tuple[Example, ...], bases: list[str | None], eye: Eye, out: Path, *, quiet: bool
-) -> tuple[tuple[Example, ...], Sights, Mapping[str, str]]:
-    """What is seen of all photos, looked at now or in an earlier run."""
-    from nitari.training.head_features import SightStore, see
-
-    with ExitStack() as stack, counting("photos", "photos", quiet=quiet) as show:
-        started = perf_counter()
-        sources = [stack.enter_context(closing(open_photos(settings, base))) for base in bases]
-        return see(
-            examples,
-            eye=eye,
-            store=SightStore(out / "sights", eye.fingerprint),
-            fetch=lambda example: _bytes(sources[example.feed], example.link),
-            progress=lambda done, total: show(Tally(done, total, perf_counter() - started, "")),
+    Raises:
+        UsageError: one that the feeds do not have.
+    """
+    names = {example.category for example in examples}
+    chosen = tuple(part.strip() for part in (given or "").split(",") if part.strip())
+    unknown = [part for part in chosen if part not in names]
+    if unknown:
+        raise UsageError(
+            f"--apart names {unknown[0]!r}, the feeds have {', '.join(sorted(names))}",
+            remedy="name categories as they are called after --categories",
         )
-
-
-def _bytes(source: ImageSource, link: str) -> bytes:
-    original = source.fetch(link)
-    if isinstance(original, NotModified):
-        raise FetchError(f"{link} was not sent, though nobody asked whether it had changed", code="not-sent")
-    return original.data
+    return chosen
 
 
 def _told(feeds: tuple[str, ...], examples: tuple[Example, ...], categories: Path | None) -> dict[str, Any]:

@@ -165,7 +165,8 @@ class Part:
     """One part of a composite: its unit vector enters the concatenation with this weight.
 
     Args:
-        name: Name of the part's card, an embedder; or of a descriptor, which needs no network.
+        name: Name of the part's card, an embedder (one that ends in ``.toml`` is a file beside the composite's card);
+            or of a descriptor, which needs no network.
         weight: Multiplies the part's unit vector before the concatenation is scaled to unit length.
         descriptor_dim: Width of a descriptor's vector; 0 for a card, which knows its own.
         head: Learned, behind the part; its width is then the part's in the composite. ``None`` for the part as it is.

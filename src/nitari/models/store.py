@@ -28,7 +28,7 @@ from typing import Any
 
 from nitari.errors import ModelError, NotFoundError, UsageError
 from nitari.models import sources
-from nitari.models.card import FINGERPRINT_DIGITS, Card, Source, find_cards, read_card
+from nitari.models.card import FINGERPRINT_DIGITS, Card, Part, Source, find_cards, read_card
 from nitari.models.check import check_network
 from nitari.models.convert import CONVERTER_VERSION, convert, external_files
 from nitari.models.sources import HUB, Progress
@@ -136,6 +136,17 @@ class ModelStore:
         self._parts(card)
         return card
 
+    def part(self, composite: Card, part: Part) -> Card:
+        """The card behind a composite's part, by name; a name that ends in ``.toml`` is a file beside the composite's.
+
+        Raises:
+            NotFoundError: no card has this name.
+            ModelError: the card is wrong.
+        """
+        if part.name.endswith(".toml"):
+            return read_card((composite.path.parent if composite.path else Path()) / part.name)
+        return self._read(part.name)
+
     def list(self) -> tuple[ModelStatus, ...]:
         """Every card with its state, by name; a card that cannot be read says so and hides no other."""
         return tuple(self._status_of(name) for name in sorted(find_cards(self._cards)))
@@ -228,7 +239,7 @@ class ModelStore:
         """The cards that have networks, with their weights."""
         if card.kind != "composite":
             return ((card, 1.0),)
-        of_part = [None if part.is_descriptor else self._read(part.name) for part in card.parts]
+        of_part = [None if part.is_descriptor else self.part(card, part) for part in card.parts]
         parts = tuple((own, part.weight) for own, part in zip(of_part, card.parts, strict=True) if own is not None)
         wrong = [part.name for part, _ in parts if part.kind != "embedder"]
         width = sum(

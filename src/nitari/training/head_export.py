@@ -58,13 +58,13 @@ def export(folder: Path, file: str, naming: Naming, heads: Heads, weights: Weigh
     for part, head in _parts(heads).items():
         data = head_bytes(head)
         name = f"{naming.name}.{part}.npz"
-        _write(folder / name, data)
+        write_whole(folder / name, data)
         sums[part] = hashlib.sha256(data).hexdigest()
     files = {f"{naming.name}.{part}.npz": digest for part, digest in sums.items()}
     provenance = json.dumps({**told, "files": files}, indent=1, ensure_ascii=False) + "\n"
-    _write(folder / f"{naming.name}.provenance.json", provenance.encode())
+    write_whole(folder / f"{naming.name}.provenance.json", provenance.encode())
     card = folder / file
-    _write(card, _card(naming, heads, weights, sums).encode())
+    write_whole(card, _card(naming, heads, weights, sums).encode())
     return card
 
 
@@ -76,26 +76,26 @@ def _card(naming: Naming, heads: Heads, weights: Weights, sums: Mapping[str, str
     revision = hashlib.sha256("".join(sums.values()).encode()).hexdigest()[:8]
     lines = [
         "format = 1",
-        f"name = {_quoted(naming.name)}",
-        f"revision = {_quoted(revision)}",
+        f"name = {quoted(naming.name)}",
+        f"revision = {quoted(revision)}",
         'kind = "composite"',
-        f"description = {_quoted(naming.description)}",
-        f"license = {_quoted(naming.license)}",
-        f"origin = {_quoted(naming.origin)}",
+        f"description = {quoted(naming.description)}",
+        f"license = {quoted(naming.license)}",
+        f"origin = {quoted(naming.origin)}",
         f"dim = {sum(dims[part] for part in counted)}",
     ]
     for part, weight in counted.items():
         if part in ("shape", "frozen"):
-            lines += ["", "[[parts]]", f"name = {_quoted(naming.network)}", f"weight = {weight:g}"]
+            lines += ["", "[[parts]]", f"name = {quoted(naming.network)}", f"weight = {weight:g}"]
         else:
             name, width = naming.descriptors[part]
-            lines += ["", "[[parts]]", f"descriptor = {_quoted(name)}", f"dim = {width}", f"weight = {weight:g}"]
+            lines += ["", "[[parts]]", f"descriptor = {quoted(name)}", f"dim = {width}", f"weight = {weight:g}"]
         if part in sums:
             file = f"{naming.name}.{part}.npz"
-            lines += ["[parts.head]", f"file = {_quoted(file)}", f'sha256 = "{sums[part]}"', f"dim = {dims[part]}"]
+            lines += ["[parts.head]", f"file = {quoted(file)}", f'sha256 = "{sums[part]}"', f"dim = {dims[part]}"]
     if naming.gate is not None:
         lines += ["", "[gate]"]
-        lines += [f"{key} = {_value(value)}" for key, value in asdict(naming.gate).items()]
+        lines += [f"{key} = {valued(value)}" for key, value in asdict(naming.gate).items()]
     return "\n".join(lines) + "\n"
 
 
@@ -105,17 +105,17 @@ def _parts(heads: Heads) -> dict[str, Head]:
     return parts if heads.frozen is None else parts | {"frozen": heads.frozen}
 
 
-def _value(value: float | tuple[float, ...]) -> str:
+def valued(value: float | tuple[float, ...]) -> str:
     """A number or a list of them as TOML."""
-    return f"[{', '.join(map(_value, value))}]" if isinstance(value, tuple) else f"{value:g}"
+    return f"[{', '.join(map(valued, value))}]" if isinstance(value, tuple) else f"{value:g}"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A TOML string: JSON's escapes are among TOML's."""
     return json.dumps(text, ensure_ascii=False)
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     """Replace a file at once."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with draft.open("wb") as file:

@@ -210,12 +210,23 @@ def _elsewhere(photo: Photo, mask: ByteArray | None) -> Photo:
     if mask is None:
         return photo
     height, width = photo.pixels.shape[:2]
+    drawn = hashlib.sha256(photo.pixels[:: max(1, height // 16), :: max(1, width // 16)].tobytes()).digest()
+    color = np.frombuffer(drawn[:3], dtype=np.uint8) // 2 + 112  # light to middling, as floors, walls and carpets are
+    return Photo(before_ground(photo.pixels, mask, color.astype(np.uint8)), photo.width, photo.height)
+
+
+def before_ground(pixels: ByteArray, mask: ByteArray, color: ByteArray) -> ByteArray:
+    """The product before a ground of one color; as it is where the mask shows none.
+
+    Args:
+        pixels: uint8 ``[h, w, 3]``.
+        mask: uint8 ``[any, any]``, of the same picture: 128 and more is the product's.
+        color: uint8 ``[3]``.
+    """
+    height, width = pixels.shape[:2]
     rows = (np.arange(height) * mask.shape[0] // height).astype(np.intp)
     columns = (np.arange(width) * mask.shape[1] // width).astype(np.intp)
     product = mask[np.ix_(rows, columns)] >= 128
     if not product.any():
-        return photo
-    drawn = hashlib.sha256(photo.pixels[:: max(1, height // 16), :: max(1, width // 16)].tobytes()).digest()
-    color = np.frombuffer(drawn[:3], dtype=np.uint8) // 2 + 112  # light to middling, as floors, walls and carpets are
-    pixels = np.where(product[..., None], photo.pixels, color.astype(np.uint8))
-    return Photo(np.ascontiguousarray(pixels), photo.width, photo.height)
+        return pixels
+    return np.ascontiguousarray(np.where(product[..., None], pixels, color))

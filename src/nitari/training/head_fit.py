@@ -153,15 +153,15 @@ class Trainer:
         self._draws = np.random.default_rng(plan.seed)
         self._step = 0
         self._middle = lessons.shape[: lessons.plain_views].mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
-        self._groups = _several(lessons.group)
-        self._chances = _chances(lessons.category, lessons.feed)
+        self._groups = several(lessons.group)
+        self._chances = chances(lessons.category, lessons.feed)
         self._parameters = self._beginning()
         self._start = [array.copy() for array in self._parameters]
         self._means = [np.zeros_like(array) for array in self._parameters]
         self._squares = [np.zeros_like(array) for array in self._parameters]
         ratio = plan.color_rate / plan.rate
         self._rates = (1.0, 1.0, 5.0, ratio)
-        self._mark = _mark(lessons, plan)
+        self._mark = mark_of(lessons, plan)
 
     def run(self, progress: Progress | None = None) -> Heads:
         """Train from where the checkpoint stands, or from the beginning, to the end."""
@@ -317,14 +317,14 @@ class Trainer:
         self._draws.bit_generator.state = json.loads(str(kept["draws"]))
 
 
-def _several(group: LabelArray) -> list[NDArray[np.intp]]:
+def several(group: LabelArray) -> list[NDArray[np.intp]]:
     """The rows of each group that has two or more."""
     order = np.argsort(group, kind="stable")
     starts = np.flatnonzero(np.diff(group[order], prepend=-1, append=-1))
     return [order[a:b] for a, b in itertools.pairwise(starts) if b - a > 1]
 
 
-def _chances(category: LabelArray, feed: LabelArray) -> NDArray[np.float64]:
+def chances(category: LabelArray, feed: LabelArray) -> NDArray[np.float64]:
     """How probable each row is to be drawn by itself: less, by the square root, where its category is frequent."""
     _, kind, counts = np.unique(np.stack((feed, category)), axis=1, return_inverse=True, return_counts=True)
     chances: NDArray[np.float64] = 1 / np.sqrt(counts[kind.ravel()])
@@ -332,8 +332,8 @@ def _chances(category: LabelArray, feed: LabelArray) -> NDArray[np.float64]:
     return chances
 
 
-def _mark(lessons: Lessons, plan: Plan) -> str:
-    """Changes with lessons and plan."""
+def mark_of(lessons: Lessons, plan: Plan) -> str:
+    """64 hex digits that change with lessons and plan."""
     whole = hashlib.sha256(json.dumps(asdict(plan), sort_keys=True).encode())
     parts: tuple[NDArray[Any], ...] = (
         lessons.shape,

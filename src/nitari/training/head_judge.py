@@ -69,12 +69,12 @@ class Judge:
 
     Args:
         examples: All photos.
-        sights: What was seen of them.
+        sights: What was seen of them; where each fold has a network of its own, by each.
         folds: How many folds there are.
     """
 
-    def __init__(self, examples: Sequence[Example], sights: Sights, folds: int) -> None:
-        self._sights = sights
+    def __init__(self, examples: Sequence[Example], sights: Sights | Sequence[Sights], folds: int) -> None:
+        self._sights = [sights] * folds if isinstance(sights, Sights) else list(sights)
         self.fold = np.array([fold_of(example.key, folds) for example in examples])
         self._feed = np.array([example.feed for example in examples])
         self._main = np.array([example.main for example in examples])
@@ -86,11 +86,11 @@ class Judge:
 
     def measure(self, heads: Sequence[Heads | None], weights: Weights) -> Scores:
         """Each fold's photos asked with that fold's heads; ``None`` stands for no head, the frozen features."""
-        return self._measure([self._parts(own) for own in heads], weights)
+        return self._measure(self._all_parts(heads), weights)
 
     def weigh(self, heads: Sequence[Heads | None]) -> tuple[Weights, Scores]:
         """The weights that measure best, one part after the other: color, then what texture and aspect add to it."""
-        parts = [self._parts(own) for own in heads]
+        parts = self._all_parts(heads)
         best, scores = Weights(), self._measure(parts, Weights())
         for name, values in (("color", _COLORS), ("texture", _SMALL), ("aspect", _SMALL)):
             for value in values:
@@ -109,9 +109,12 @@ class Judge:
                 self._categories(vectors, fold, feed, found)
         return Scores(**{name: float(np.concatenate(rows).mean()) if rows else None for name, rows in found.items()})
 
-    def _parts(self, heads: Heads | None) -> Mapping[str, FloatArray]:
+    def _all_parts(self, heads: Sequence[Heads | None]) -> list[Mapping[str, FloatArray]]:
+        """Each fold's vectors, as its network and its heads make them."""
+        return [self._parts(seen, own) for seen, own in zip(self._sights, heads, strict=True)]
+
+    def _parts(self, seen: Sights, heads: Heads | None) -> Mapping[str, FloatArray]:
         """The parts of all photos' vectors by name, float32 ``[n, any]``: what production has as means of views."""
-        seen = self._sights
         plain, color = seen.shape[:PLAIN], seen.color
         parts = {"shape": plain, "color": color, "texture": seen.texture, "aspect": seen.aspect}
         if heads is not None:

@@ -58,6 +58,14 @@ def test_nothing_where_it_is_quiet(printed: io.StringIO) -> None:
     assert printed.getvalue() == ""
 
 
+def test_slow_and_gone_on_with(printed: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes seconds each has a rate with two digits; what an earlier run did is no part of it."""
+    monkeypatch.setattr(progress, "is_terminal", lambda: False)
+    with counting("training", "steps", quiet=False, every=10) as show:
+        show(Tally(40, 100, 30.0, "", before=30))
+    assert printed.getvalue().startswith("40 of about 100 steps, 0.33/s")
+
+
 def test_before_any_time_has_passed() -> None:
     """No division by zero."""
     assert (per_second(3, 0.0), per_second(3, 2.0)) == (0.0, 1.5)

@@ -2,50 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image
 
 from nitari.cli.main import cli
 from nitari.errors import UsageError
 from nitari.recipes import Extractors
 from nitari.settings import Settings, load_settings
-
-COLORS = ((200, 40, 40), (40, 40, 200), (40, 160, 60), (200, 160, 40))
-KINDS = ("Tees", "Pants")
-
-
-def draw(path: Path, kind: int, color: tuple[int, int, int], seed: int) -> None:
-    """Wide shirts and long trousers before white."""
-    random = np.random.default_rng(seed)
-    pixels = np.full((64, 64, 3), 245, dtype=np.int64)
-    left, top = random.integers(2, 10, 2)
-    pixels[top + 10 : top + 34, left : left + 48] = color if kind == 0 else 245
-    pixels[top : top + 54, left + 18 : left + 34] = color
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray((pixels + random.integers(-6, 6, pixels.shape)).clip(0, 255).astype(np.uint8)).save(path)
+from support.training import write_feed
 
 
 @pytest.fixture(scope="module")
 def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """16 styles of two photos each; one photo is broken."""
-    folder = tmp_path_factory.mktemp("feed")
-    with (folder / "feed.csv").open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["id", "item_group_id", "title", "product_type", "color", "image_link", "additional_image_link"])
-        for number in range(16):
-            kind, color = number % 2, COLORS[number // 2 % 4]
-            for photo in range(2):
-                draw(folder / f"{number}-{photo}.png", kind, color, 2 * number + photo)
-            more = f"{number}-1.png" if number else "broken.png"
-            rows.writerow([number, f"g{number}", "x", f"All > {KINDS[kind]}", number // 2 % 4, f"{number}-0.png", more])
-    (folder / "broken.png").write_bytes(b"no picture")
-    return folder
+    return write_feed(tmp_path_factory.mktemp("feed"))
 
 
 @pytest.fixture(autouse=True)

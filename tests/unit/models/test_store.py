@@ -349,3 +349,20 @@ def test_killed_and_shared(models: ModelStore, cards: Path, tmp_path: Path) -> N
         for manifest in manifests:
             json.loads(manifest.read_text())
     assert models.pull(card, Path(given[0]))[0].weights_sha256 == sources.digest(Path(given[0]))
+
+
+def test_a_part_beside_its_composite(tmp_path: Path) -> None:
+    """A part that is named as a file is the card beside the composite's, wherever that lies and whatever is known."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "net.onnx").write_bytes(DATA)
+    (folder / "own.toml").write_text(tiny_card('path = "net.onnx"', name="own"))
+    text = PAIR.format(dim=10).replace('"tiny"', '"own.toml"').replace('"other"', '"own.toml"')
+    (folder / "pair.toml").write_text(text)
+    held = ModelStore(cache=tmp_path / "cache")
+    card = held.card(str(folder / "pair.toml"))
+    assert [network.card.name for network in held.networks(card)] == ["own", "own"]
+    assert held.part(card, card.parts[1]).path == folder / "own.toml"
+    (folder / "own.toml").unlink()
+    with pytest.raises(ModelError, match=r"own\.toml"):
+        held.card(str(folder / "pair.toml"))
