@@ -109,6 +109,11 @@ def embedding_command(
     fine = None
     if tune_steps:
         fine = prepared(settings, network, Tuning(tune_steps, batch, layers, rate, seed=seed), device)
+    elif network.endswith(".toml"):
+        raise UsageError(
+            f"the card that comes out would name the file {network}, which may not be where that card is used",
+            remedy="put that card and its weights into the folder models.cards, and name the card: --network NAME",
+        )
     mapping = read_mapping(categories) if categories else {}
     opened = [open_feed(settings, feed) for feed in feeds]
     examples = read_examples(opened, mapping)
@@ -118,7 +123,9 @@ def embedding_command(
     kept, sights, unusable = looking.see(examples, eye)
     plan = Plan(color_dim=color_dim, steps=steps, seed=seed)
     told = _told(feeds, kept, categories)
-    wish = Wish(name, network, license_, dim, frozen_dim, folds, color_weight, chosen, told)
+    # Never a path: what comes out may be shown to others.
+    begun = network if fine is None else fine.parent.card.name
+    wish = Wish(name, begun, license_, dim, frozen_dim, folds, color_weight, chosen, told)
     directions = Extractors(settings).directions(network)
     networks = [Behind(network, lambda: sights)] * (folds + 1)
     earlier: Earlier | None = None

@@ -87,6 +87,7 @@ def test_whole(feed: Path, tmp_path: Path, missing: Callable[[str], None]) -> No
     assert again.exception is None, again.output
     assert "fine-tuning on cpu" in again.output
     assert {path: path.read_bytes() for path in files} == before
+    assert not any(str(tmp_path).encode() in path.read_bytes() for path in out.rglob("*.*") if path.suffix != ".pt")
 
 
 def test_without_pytorch(feed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,6 +119,13 @@ def test_a_network_that_cannot_be_trained(feed: Path, tmp_path: Path, monkeypatc
     assert isinstance(done.exception, UsageError)
     assert done.exception.message == "no cuda"
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_as_the_network(feed: Path, tmp_path: Path) -> None:
+    """Heads alone are trained behind a card by its name, as the card that comes out has to find it."""
+    done = train(feed, write_small_card(tmp_path / "small"), tmp_path / "out", "--fine-tune", "0")
+    assert isinstance(done.exception, UsageError)
+    assert "models.cards" in done.exception.remedy
 
 
 def test_how_long_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
