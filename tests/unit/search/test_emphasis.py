@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from nitari.catalog.base import StoredRegion, StoredView
 from nitari.extract import unit
-from nitari.search.emphasis import MOST_COLOR, Weighed, can_emphasize, contributions, weighed
+from nitari.search.emphasis import Weighed, can_emphasize, contributions, most_color, weighed
 from nitari.search.query import Query
 from nitari.search.searcher import Searcher
 from nitari.types import Block, Box, FloatArray
@@ -96,7 +96,8 @@ def test_the_ends(vectors: FloatArray) -> None:
     both = (looks > 1e-5) & (looks < 1 - 1e-5)
     np.testing.assert_allclose(share(vectors, 0, "color", "texture")[both], 0, atol=1e-6)
     both = (color > 1e-5) & (color < 1 - 1e-5)
-    np.testing.assert_allclose(share(vectors, 1, "color")[both], np.maximum(MOST_COLOR, color)[both], atol=1e-4)
+    most = np.array([most_color(own) for own in color])
+    np.testing.assert_allclose(share(vectors, 1, "color")[both], most[both], atol=1e-4)
 
 
 @given(queries(), EMPHASES, st.integers(0, 2**32 - 1))
@@ -192,7 +193,7 @@ def test_emphasis(colored: Searcher, asked: dict[str, Any]) -> None:
         hits = colored.search(Query(**asked, emphasis=emphasis)).hits
         return {hit.item_id: hit.score for hit in hits if hit.item_id != "shirt-red"}
 
-    for emphasis, likeness in ((0.0, 1.0), (0.5, 0.9), (1.0, 1 - MOST_COLOR)):
+    for emphasis, likeness in ((0.0, 1.0), (0.5, 0.9), (1.0, 1 - most_color(0.1))):
         scores = others(emphasis)
         assert scores["shirt-blue"] == scores["shirt-green"] == pytest.approx(likeness, abs=1e-3)
         assert scores["pants-red"] == scores["shoe-red"] == pytest.approx(1 - likeness, abs=1e-3)
