@@ -8,27 +8,13 @@ import pytest
 
 from nitari.client import JobError
 from nitari.client.jobs import wait_for
+from nitari.server.examples import JOB
 from nitari.server.schemas import JobModel
-
-JOB = {
-    "job_id": "j1",
-    "kind": "import",
-    "state": "queued",
-    "feed": "https://shop.example/feed.xml",
-    "feed_id": None,
-    "sync": False,
-    "allow_delete": False,
-    "created_at": "2026-11-23T12:00:00Z",
-    "started_at": None,
-    "finished_at": None,
-    "progress": None,
-    "problem": None,
-}
 
 
 def job(**more: Any) -> JobModel:
     """A job as a server tells of it."""
-    return JobModel.model_validate(JOB | more)
+    return JobModel.model_validate({**JOB, "job_id": "j1", **more})
 
 
 def test_it_ends_with_success() -> None:
