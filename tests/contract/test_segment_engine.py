@@ -131,7 +131,7 @@ def test_the_greatest_effort_finds_nearly_all(made: Opened, queries: FloatArray)
 @pytest.fixture(scope="module")
 def efforts(made: Opened) -> tuple[Effort, ...]:
     """What calibration says of the engine."""
-    return calibrate_searcher(made.searcher, made.rows)
+    return calibrate_searcher(made.searcher, made.rows).efforts
 
 
 @pytest.mark.parametrize("k", [10, 100])
@@ -150,6 +150,23 @@ def test_recall_is_what_calibration_measured(
         for query in queries
     ]
     assert np.mean(shares) >= 0.97
+
+
+def test_lists_that_are_worth_a_look(made: Opened, queries: FloatArray) -> None:
+    """An engine with lists says how far off they are, and how many a gap leaves: more, the larger it is."""
+    for query in queries[:5]:
+        near = made.near(query, 10)
+        cosines = made.searcher.list_cosines(query, near.slots)
+        worth = [
+            made.searcher.nearest(query, 10, probes=2, candidates=40, gap=gap).worth for gap in (0.0, 0.1, 0.3, 2.0)
+        ]
+        if cosines is None:
+            assert worth == [-1] * 4
+            continue
+        assert cosines.shape == near.slots.shape
+        assert (np.abs(cosines) <= 1.01).all()
+        assert worth == sorted(worth)
+        assert worth[-1] == made.searcher.lists
 
 
 def test_more_effort_costs_more(made: Opened) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nitari.index.calibrate import Effort, calibrate_searcher
+from nitari.index.calibrate import Effort, Measured, calibrate_searcher
 from nitari.index.kernels import Lookup
 from nitari.index.ranking import true_distances
 from nitari.index.segments.engine import BitArray, Built, HalfArray, Near, Searcher, SegmentEngine, SlotArray
@@ -22,7 +22,7 @@ from nitari.types import BoolArray, FloatArray, KeyArray
 
 _CENTERS, _STARTS = "lists-centers.npy", "lists-starts.npy"
 # What calibration said of each engine over each segment: a second or two, and always the same.
-_measured: dict[tuple[str, int, bytes], Sequence[Effort]] = {}
+_measured: dict[tuple[str, int, bytes], Measured] = {}
 
 
 class Lists:
@@ -54,13 +54,15 @@ class Lists:
         bits: BitArray | None = None,
         lookup: Lookup | None = None,
         before: Near | None = None,
+        gap: float | None = None,
     ) -> Near:
         """As the port says; candidates are found by rounding vectors to a few values."""
         assert 1 <= probes <= self.lists
         assert candidates >= k >= 1
         assert not self.closed
         self.asked.append((probes, candidates))
-        lists = np.argsort(-(self._centers @ vector), kind="stable")[:probes]
+        cosines = self._centers @ vector
+        lists = np.argsort(-cosines, kind="stable")[:probes]
         spans = [np.arange(self._starts[one], self._starts[one + 1]) for one in lists]
         slots = np.concatenate(spans)
         far = np.concatenate([slots[:0], *spans[max(1, probes // 2) :]])
@@ -74,7 +76,16 @@ class Lists:
         order = np.argsort(distances, kind="stable")[:k]
         late = int(np.isin(slots[order][:64], far).sum())
         told = (looked, seen, late) if self._telling else (-1, -1, -1)
-        return Near(slots[order], distances[order], slots.size, *told)
+        worth = -1
+        if gap is not None and self._telling:
+            enough = order.size == k
+            worth = int(np.count_nonzero(cosines >= 1 - distances[order[-1]] - gap)) if enough else self.lists
+        return Near(slots[order], distances[order], slots.size, *told, worth=worth)
+
+    def list_cosines(self, vector: FloatArray, slots: SlotArray) -> FloatArray | None:
+        """As the port says; none where it does not tell."""
+        lists = np.searchsorted(self._starts, slots, "right") - 1
+        return (self._centers @ vector)[lists] if self._telling else None
 
     def only(self, slots: SlotArray) -> None:
         """It has to be built."""
@@ -137,12 +148,12 @@ def sealed(
         [(keys, vectors)],
         dim=vectors.shape[1],
         engine=engine,
-        calibrate=_calibrated if efforts is None else lambda searcher, rows: efforts,
+        calibrate=_calibrated if efforts is None else lambda searcher, rows: Measured(tuple(efforts)),
     )
     return SealedSegment.open(folder, dim=vectors.shape[1], engines={engine.name: engine} if engine else {})
 
 
-def _calibrated(searcher: Searcher, rows: HalfArray) -> Sequence[Effort]:
+def _calibrated(searcher: Searcher, rows: HalfArray) -> Measured:
     """``calibrate_searcher``, once for each kind of engine and content."""
     key = type(searcher).__name__, searcher.lists, hashlib.sha256(np.ascontiguousarray(rows)).digest()
     if key not in _measured:

@@ -4,6 +4,10 @@ A query for ``k`` of the share ``s`` of rows that a filter allows looks as deep 
 of all rows. So for a few depths the cheapest effort is found that reaches the promised recall, and a query takes that
 of the next depth. For sealed segments that is done for several levels of recall, by asking the engine itself
 (``calibrate_searcher``), so that the promise can be changed, or found broken and kept again, without a new build.
+
+Where what a filter allows lies far from a query, depths say nothing: all lists that are near hold nothing of it. What
+still holds there is how much farther than a near row the center of its list may be: the ``gap``, measured on the same
+queries.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import ceil, log
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -25,6 +29,7 @@ DEPTHS = (10, 30, 100, 300, 1000)
 TARGET_RECALL = 0.995
 LEVELS = (0.90, 0.925, 0.95, 0.965, 0.98, 0.985, 0.99, 0.9925, 0.995, 0.9975, 0.999)
 """Levels of recall that a sealed segment's efforts are measured for."""
+GAP_DEPTHS = (1, 10, 100)
 # How many candidates to try, in terms of the depth; and never more than so many beyond what the depth itself asks for.
 _WIDTHS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0)
 _WIDEST = 8192
@@ -65,6 +70,23 @@ class Effort:
     def from_json(cls, values: Mapping[str, Any]) -> Effort:
         """What ``as_json`` gave."""
         return cls(int(values["depth"]), int(values["probes"]), int(values["candidates"]), float(values["recall"]))
+
+
+Gaps: TypeAlias = tuple[tuple[int, tuple[float, ...]], ...]
+"""For each of ``GAP_DEPTHS``, by ``LEVELS``, see ``Measured``."""
+
+
+class Measured(NamedTuple):
+    """What was measured of a segment's engine.
+
+    Args:
+        efforts: For each of ``DEPTHS`` and ``LEVELS``, see ``calibrate_searcher``.
+        gaps: Of the ``depth`` nearest rows of a query, the share ``level`` is in lists whose center's cosine with the
+            query is at most this much less than that of the farthest of them. Empty where the engine has no lists.
+    """
+
+    efforts: tuple[Effort, ...]
+    gaps: Gaps = ()
 
 
 def calibrate(
@@ -138,6 +160,12 @@ def at_level(efforts: Sequence[Effort], level: float) -> tuple[Effort, ...]:
     return tuple(by_depth[depth] for depth in sorted(by_depth))
 
 
+def gaps_at(gaps: Gaps, level: float) -> tuple[tuple[int, float], ...]:
+    """The gap of each depth at the first level that is at least ``level``."""
+    at = min(bisect_left(LEVELS, level - 1e-9), len(LEVELS) - 1)
+    return tuple((depth, levels[at]) for depth, levels in gaps)
+
+
 def harder(efforts: Sequence[Effort], now: Sequence[Effort], lists: int) -> tuple[Effort, ...]:
     """Efforts of the next level that costs more than ``now``, one a depth; beyond the last level, half as much again.
 
@@ -163,8 +191,8 @@ def harder(efforts: Sequence[Effort], now: Sequence[Effort], lists: int) -> tupl
     )
 
 
-def calibrate_searcher(searcher: Searcher, rows: HalfArray, seed: int = 0) -> tuple[Effort, ...]:
-    """The cheapest efforts of a segment's engine for each of ``DEPTHS`` and ``LEVELS``, by asking it.
+def calibrate_searcher(searcher: Searcher, rows: HalfArray, seed: int = 0) -> Measured:
+    """The cheapest efforts of a segment's engine for each of ``DEPTHS`` and ``LEVELS``, by asking it; and its gaps.
 
     Asked are rows of the segment, leaving out what is found of themselves (that proves nothing), and one mixture of two
     for every three of them: such are far from all, as some photos are. A neighbor counts as found where one as near is.
@@ -175,19 +203,33 @@ def calibrate_searcher(searcher: Searcher, rows: HalfArray, seed: int = 0) -> tu
         seed: Of the sample.
 
     Returns:
-        By depth, then by level; fewer where levels or depths coincide, none for fewer than 8 rows. ``recall`` is what
-        was measured, which may be less than any level where the engine does not reach it.
+        Efforts by depth, then by level; fewer where levels or depths coincide, none for fewer than 8 rows. ``recall``
+        is what was measured, which may be less than any level where the engine does not reach it.
     """
     if len(rows) < 8:
-        return ()
+        return Measured(())
     queries, own = _sample(rows, seed)
     depths = [depth for depth in DEPTHS if depth <= len(rows) // 4] or [max(1, len(rows) // 4)]
-    truth = _nearest_distances(rows, queries, own, depths[-1])
+    slots, truth = _nearest(rows, queries, own, depths[-1])
     efforts: list[Effort] = []
     for depth in depths:
         trial = _Trial(searcher, queries, own, truth, depth, len(rows))
         efforts += dict.fromkeys(trial.cheapest(level) for level in LEVELS)
-    return tuple(efforts)
+    return Measured(tuple(efforts), _gaps(searcher, queries, slots, truth))
+
+
+def _gaps(searcher: Searcher, queries: FloatArray, slots: KeyArray, truth: FloatArray) -> Gaps:
+    """How far the centers of the lists of the true neighbors are behind the farthest of these."""
+    depths = [depth for depth in GAP_DEPTHS if depth <= truth.shape[1]]
+    found = [searcher.list_cosines(query, line[: depths[-1]]) for query, line in zip(queries, slots, strict=True)]
+    cosines = [line for line in found if line is not None]
+    if len(cosines) < len(queries):
+        return ()
+    gaps = []
+    for depth in depths:
+        behind = 1.0 - truth[:, depth - 1 : depth] - np.stack(cosines)[:, :depth]
+        gaps.append((depth, tuple(np.maximum(np.quantile(behind, LEVELS, method="higher"), 0.0).tolist())))
+    return tuple(gaps)
 
 
 class _Trial:
@@ -263,8 +305,8 @@ def _sample(rows: HalfArray, seed: int) -> tuple[FloatArray, KeyArray]:
     return np.ascontiguousarray(queries), own
 
 
-def _nearest_distances(rows: HalfArray, queries: FloatArray, own: KeyArray, depth: int) -> FloatArray:
-    """True distances of the ``depth`` nearest rows of each query, itself left out, ascending: ``[q, depth]``."""
+def _nearest(rows: HalfArray, queries: FloatArray, own: KeyArray, depth: int) -> tuple[KeyArray, FloatArray]:
+    """The ``depth`` nearest of each query, itself left out, and their true distances, ascending: ``[q, depth]``."""
     slots = np.empty((len(queries), 0), np.int64)
     scores = np.empty((len(queries), 0), np.float32)
     for start in range(0, len(rows), _ROWS_AT_ONCE):
@@ -275,11 +317,13 @@ def _nearest_distances(rows: HalfArray, queries: FloatArray, own: KeyArray, dept
         if scores.shape[1] > depth + 1:
             order = np.argpartition(scores, -depth - 1, axis=1)[:, -depth - 1 :]
             slots, scores = np.take_along_axis(slots, order, 1), np.take_along_axis(scores, order, 1)
-    truth = np.empty((len(queries), depth), np.float32)
-    for line, query, row, self_slot in zip(truth, queries, slots, own.tolist(), strict=True):
+    nearest, truth = np.empty((len(queries), depth), np.int64), np.empty((len(queries), depth), np.float32)
+    for number, (query, row, self_slot) in enumerate(zip(queries, slots, own.tolist(), strict=True)):
         others = np.ascontiguousarray(row[row != self_slot])
-        line[:] = np.sort(kernels.distances(rows, query, others))[:depth]
-    return truth
+        distances = kernels.distances(rows, query, others)
+        order = np.argsort(distances, kind="stable")[:depth]
+        nearest[number], truth[number] = others[order], distances[order]
+    return nearest, truth
 
 
 def _fine_ladder(lists: int) -> list[int]:

@@ -15,6 +15,7 @@ from nitari.index.calibrate import (
     calibrate,
     calibrate_searcher,
     effort_for,
+    gaps_at,
     harder,
     level_for,
 )
@@ -79,7 +80,7 @@ def test_a_searcher_is_calibrated_by_asking_it(tmp_path: Path) -> None:
     built = engine.build(rows, tmp_path)
     rows = np.ascontiguousarray(rows[built.order])
     searcher = engine.open(tmp_path, rows, built.parameters)
-    efforts = calibrate_searcher(searcher, rows)
+    efforts, gaps = calibrate_searcher(searcher, rows)
     assert [effort.depth for effort in efforts] == sorted(effort.depth for effort in efforts)
     queries = clustered_units(60, 16, clusters=10, seed=4)[0]
     for effort in at_level(efforts, 0.99):
@@ -90,8 +91,34 @@ def test_a_searcher_is_calibrated_by_asking_it(tmp_path: Path) -> None:
             wanted, _ = brute_force(np.arange(1000), rows.astype(np.float32), query, effort.depth)
             hits += len(set(near.slots.tolist()) & set(wanted.tolist()))
         assert hits >= 0.95 * effort.depth * len(queries)
-    assert calibrate_searcher(searcher, rows) == efforts, "the same sample, the same efforts"
-    assert calibrate_searcher(searcher, rows[:7]) == ()
+    assert calibrate_searcher(searcher, rows) == (efforts, gaps), "the same sample, the same efforts"
+    assert calibrate_searcher(searcher, rows[:7]) == ((), ())
+    silent = ListEngine(telling=False, lists=30).open(tmp_path, rows, built.parameters)
+    assert calibrate_searcher(silent, rows).gaps == ()
+
+
+def test_gaps_hold_for_other_queries(tmp_path: Path) -> None:
+    """Of the nearest rows, even of those that a filter allows far away, few are in lists that are farther off."""
+    rows = clustered_units(2000, 16, clusters=10)[0].astype(np.float16)
+    engine = ListEngine(lists=60)
+    built = engine.build(rows, tmp_path)
+    rows = np.ascontiguousarray(rows[built.order])
+    searcher = engine.open(tmp_path, rows, built.parameters)
+    gaps = calibrate_searcher(searcher, rows).gaps
+    assert [depth for depth, _ in gaps] == [1, 10, 100]
+    assert all(list(levels) == sorted(levels) and len(levels) == len(LEVELS) for _, levels in gaps)
+    assert gaps_at(gaps, 0.99) == tuple((depth, levels[LEVELS.index(0.99)]) for depth, levels in gaps)
+    assert gaps_at(gaps, 1.0) == tuple((depth, levels[-1]) for depth, levels in gaps)
+    gap = dict(gaps_at(gaps, 0.99))[10]
+    queries = clustered_units(60, 16, clusters=10, seed=4)[0]
+    within = []
+    for query in queries:
+        cosines = rows.astype(np.float32) @ query
+        far = np.flatnonzero(cosines < np.median(cosines))
+        nearest = far[np.argsort(-cosines[far])[:10]]
+        behind = cosines[nearest].min() - searcher.list_cosines(query, nearest)
+        within += (behind <= gap).tolist()
+    assert np.mean(within) >= 0.95
 
 
 def test_levels_leave_out_a_quarter_of_what_may_be_left_out() -> None:

@@ -153,7 +153,8 @@ def search_lists(
     lookup: Lookup | None = None,
     skipped: int = 0,
     seeds: Slots | None = None,
-) -> tuple[Slots, FloatArray, int, int, int, int]:
+    gap: float | None = None,
+) -> tuple[Slots, FloatArray, int, int, int, int, int]:
     """About the ``k`` nearest rows: of the ``probes`` nearest lists the best ``candidates`` by code, truly compared.
 
     Codes are looked up 32 rows at a time by byte shuffles: Andre, Kermarrec and Le Scouarnec, "Cache locality is not
@@ -171,15 +172,18 @@ def search_lists(
         lookup: In place of ``bits``; only rows of the lists that are looked into are looked up.
         skipped: So many of the nearest lists are not looked into any more.
         seeds: int64 ``[s]``, at most ``candidates``: what was found in those; compared again.
+        gap: At least 0: how much less than a row's cosine that of its list's centroid may be; ``None`` for not known.
 
     Returns:
         Slots (int64) and true distances (float32), nearest first; how many rows were truly compared; how many rows the
         lists hold that were looked into; how many of those were allowed, by the first ones of each list where they are
-        looked up; and how many of the 64 nearest that were found are from the farther half of all ``probes`` lists.
+        looked up; how many of the 64 nearest that were found are from the farther half of all ``probes`` lists; and how
+        many lists, nearest first, may have nearer rows than the k-th that was found, by ``gap``: all where fewer than
+        ``k`` were found, -1 without a gap.
     """
     if seeds is not None and seeds.size > candidates:
         raise ValueError(f"{seeds.size} rows were found before, expected at most {candidates}")
-    return active.search_lists(lists, vector, k, probes, candidates, bits, lookup, skipped, seeds)
+    return active.search_lists(lists, vector, k, probes, candidates, bits, lookup, skipped, seeds, gap)
 
 
 def pick(codes: Bits, slots: Slots) -> Bits:

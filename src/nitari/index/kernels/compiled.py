@@ -79,10 +79,11 @@ def search_lists(
     lookup: Lookup | None = None,
     skipped: int = 0,
     seeds: Slots | None = None,
-) -> tuple[Slots, FloatArray, int, int, int, int]:
+    gap: float | None = None,
+) -> tuple[Slots, FloatArray, int, int, int, int, int]:
     """See ``nitari.index.kernels.search_lists``."""
     found, far = np.empty(k, np.int64), np.empty(k, np.float32)
-    counts = ffi.new("int64_t[4]")
+    counts = ffi.new("int64_t[5]")
     if lookup is not None and lookup.places.size != lists.count:
         raise ValueError(f"a lookup of {lookup.places.size} rows, expected {lists.count}")
     number = lib.nitari_ivf_search(
@@ -97,12 +98,13 @@ def search_lists(
         skipped if seeds is not None else 0,
         _slots(seeds),
         0 if seeds is None else seeds.size,
+        -1.0 if gap is None else gap,
         _slots(found),
         _floats(far),
         counts,
     )
     _check(number)
-    return found[:number], far[:number], counts[0], counts[1], counts[2], counts[3]
+    return found[:number], far[:number], counts[0], counts[1], counts[2], counts[3], counts[4]
 
 
 def pick(codes: Bits, slots: Slots) -> Bits:

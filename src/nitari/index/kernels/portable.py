@@ -72,7 +72,8 @@ def search_lists(
     lookup: Lookup | None = None,
     skipped: int = 0,
     seeds: Slots | None = None,
-) -> tuple[Slots, FloatArray, int, int, int, int]:
+    gap: float | None = None,
+) -> tuple[Slots, FloatArray, int, int, int, int, int]:
     """See ``nitari.index.kernels.search_lists``; the tables are of float32, so candidates may differ at the margin."""
     rotated = np.vecdot(lists.rotation, vector)
     biases = np.einsum("grc,r->gc", lists.coarse, rotated).ravel()[: lists.lists]
@@ -98,7 +99,10 @@ def search_lists(
     found, far = _refined(lists.rows, vector, k, slots, lists.at)
     ours = np.searchsorted(lists.offsets, found[:64], "right") - 1
     late = int(np.isin(ours, all_chosen[all_chosen.size // 2 :]).sum()) if all_chosen.size > 1 else 0
-    return found, far, compared, looked, seen, late
+    worth = -1 if gap is None else lists.lists
+    if gap is not None and far.size >= k:
+        worth = int(np.count_nonzero(biases >= 1.0 - far[k - 1] - gap))
+    return found, far, compared, looked, seen, late, worth
 
 
 def pick(codes: Bits, slots: Slots) -> Bits:

@@ -176,6 +176,7 @@ class Body:
                 bits=bits,
                 lookup=lookup,
                 before=before if before is not None and before.probes else None,
+                gap=engine.gap(k),
             )
             tied = near.slots.size > most and near.distances[-1] == near.distances[k - 1]
             if not tied or most >= _MOST_TIES:

@@ -33,6 +33,8 @@ class Near:
             know. Many of them say that there will be more beyond: what a filter allows lies far from the query, and
             the planner looks wider. An engine that does not tell is asked a second time to find out.
         probes: How many lists were looked into; 0 where the engine cannot go on from here.
+        worth: How many lists, nearest first, may have nearer rows than the last of these, by the ``gap`` that was
+            given; -1 where the engine does not know.
     """
 
     slots: SlotArray
@@ -42,6 +44,7 @@ class Near:
     seen: int = -1
     late: int = -1
     probes: int = 0
+    worth: int = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +85,7 @@ class Searcher(Protocol):
         bits: BitArray | None = None,
         lookup: Lookup | None = None,
         before: Near | None = None,
+        gap: float | None = None,
     ) -> Near:
         """About the ``k`` nearest allowed rows.
 
@@ -96,6 +100,15 @@ class Searcher(Protocol):
                 allowed. Quicker than to make a bitmap of all rows for one query.
             before: What was found for the same question with fewer probes: an engine may go on from there, with
                 ``candidates`` of the lists that were not looked into yet.
+            gap: How much less than a row's cosine with the query that of its list's center may be, see
+                ``calibrate.Measured``; ``None`` where that was not measured.
+        """
+        ...
+
+    def list_cosines(self, vector: FloatArray, slots: SlotArray) -> FloatArray | None:
+        """Cosines of the query (float32 ``[dim]``) with the center of the list that each row is in: float32 ``[m]``.
+
+        ``None`` where the engine has no lists.
         """
         ...
 

@@ -145,19 +145,27 @@ class IvfSearcher:
         bits: BitArray | None = None,
         lookup: kernels.Lookup | None = None,
         before: Near | None = None,
+        gap: float | None = None,
     ) -> Near:
         """About the ``k`` nearest allowed rows, see ``engine.Searcher.nearest``."""
         if before is None:
             found = kernels.search_lists(
-                self._lists, vector, k, probes=probes, candidates=max(k, candidates), bits=bits, lookup=lookup
+                self._lists, vector, k, probes=probes, candidates=max(k, candidates), bits=bits, lookup=lookup, gap=gap
             )
-            return Near(*found, probes)
-        slots, distances, compared, looked, seen, late = kernels.search_lists(
+            return Near(*found[:6], probes, found[6])
+        slots, distances, compared, looked, seen, late, worth = kernels.search_lists(
             self._lists, vector, k, probes=probes, candidates=max(k, candidates, before.slots.size), bits=bits,
-            lookup=lookup, skipped=before.probes, seeds=before.slots,
+            lookup=lookup, skipped=before.probes, seeds=before.slots, gap=gap,
         )  # fmt: skip
         compared, looked, seen = compared + before.compared, looked + before.looked, seen + before.seen
-        return Near(slots, distances, compared, looked, seen, late, probes)
+        return Near(slots, distances, compared, looked, seen, late, probes, worth)
+
+    def list_cosines(self, vector: FloatArray, slots: SlotArray) -> FloatArray:
+        """Of the centers in the fewer dimensions in which they are kept."""
+        lists = self._lists
+        cosines = np.einsum("grc,r->gc", lists.centroids, lists.rotation @ vector).ravel()
+        within: FloatArray = cosines[np.searchsorted(lists.offsets, slots, "right") - 1].astype(np.float32)
+        return within
 
     def only(self, slots: SlotArray) -> IvfSearcher | None:
         """The same lists with some of the rows, but for lists that have none of them; rows stay where they are."""

@@ -20,7 +20,7 @@ from weakref import finalize
 
 import numpy as np
 
-from nitari.index.calibrate import at_level, calibrate_searcher
+from nitari.index.calibrate import at_level, calibrate_searcher, gaps_at
 from nitari.index.masks import Mask
 from nitari.index.segments.body import Body, Found
 from nitari.index.segments.costs import Costs
@@ -332,7 +332,8 @@ class Copies:
         if built.order is not None:
             rows, slots = np.ascontiguousarray(rows[built.order]), slots[built.order]
         searcher = engine.open(folder, rows, built.parameters)
-        efforts = at_level(calibrate_searcher(searcher, rows), theirs.level)
-        own = replace(theirs, searcher=searcher, efforts=efforts)
+        measured = calibrate_searcher(searcher, rows)
+        efforts, gaps = at_level(measured.efforts, theirs.level), gaps_at(measured.gaps, theirs.level)
+        own = replace(theirs, searcher=searcher, efforts=efforts, gaps=gaps)
         size = sum(path.stat().st_size for path in folder.iterdir())
         return Rows(slots, rows, own, rows.nbytes + slots.nbytes + size, folder)

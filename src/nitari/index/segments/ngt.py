@@ -136,6 +136,7 @@ class NgtSearcher:
         bits: BitArray | None = None,
         lookup: kernels.Lookup | None = None,
         before: Near | None = None,
+        gap: float | None = None,
     ) -> Near:
         """About the ``k`` nearest allowed rows (see ``engine.Searcher``), ties by smaller slot. Walks anew each time.
 
@@ -157,6 +158,9 @@ class NgtSearcher:
                 return self._refined(vector, near, k, slots.size, positions.size, late=0)
             pool *= _WIDEN
         return self._compared(vector, k, bits, permitted)
+
+    def list_cosines(self, vector: FloatArray, slots: SlotArray) -> None:
+        """A graph has no lists."""
 
     def only(self, slots: SlotArray) -> None:
         """A graph of some rows has to be built."""

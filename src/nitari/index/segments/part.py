@@ -10,7 +10,7 @@ from time import perf_counter
 import numpy as np
 
 from nitari.index.base import Allowed, How, Step
-from nitari.index.calibrate import at_level, harder
+from nitari.index.calibrate import at_level, gaps_at, harder
 from nitari.index.masks import Mask, MaskCache
 from nitari.index.ranking import best
 from nitari.index.segments.body import Body, Found
@@ -24,6 +24,8 @@ from nitari.types import BoolArray, FloatArray, KeyArray, Matches
 _REMEMBERED = 64
 _FIRST: SlotArray = np.zeros(1, np.int64)
 _GRAPHS = frozenset({"ngt"})
+# Where a segment is to be searched harder, so much farther than was measured.
+_FARTHER = 1.1
 # From more queries on, a filter is asked about all rows, and not one by one about those that each query meets.
 _ASKED_ONE_BY_ONE = 16
 _ASKED_AT_LEAST = 2
@@ -90,7 +92,14 @@ class SealedPart:
         if segment.searcher is not None and segment.efforts:
             how: How = "graph" if segment.engine in _GRAPHS else "codes"
             first = segment.searcher.nearest(self.rows(_FIRST)[0], 1, probes=1, candidates=1)
-            self._engine = Engine(segment.searcher, how, at_level(segment.efforts, level), level, first.late >= 0)
+            self._engine = Engine(
+                segment.searcher,
+                how,
+                at_level(segment.efforts, level),
+                level,
+                first.late >= 0,
+                gaps=gaps_at(segment.gaps, level),
+            )
 
     def __len__(self) -> int:
         return self._count
@@ -105,7 +114,8 @@ class SealedPart:
         engine = self._engine
         if engine is not None:
             efforts = harder(self.segment.efforts, engine.efforts, engine.searcher.lists)
-            self._engine = replace(engine, efforts=efforts)
+            gaps = tuple((depth, gap * _FARTHER) for depth, gap in engine.gaps)
+            self._engine = replace(engine, efforts=efforts, gaps=gaps)
             self._forget()
 
     def find(self, keys: KeyArray) -> SlotArray:

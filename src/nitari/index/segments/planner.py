@@ -70,6 +70,7 @@ class Engine:
         level: The share of the nearest that is to be found.
         tells: Whether it says how far off it found what it found (``Near.late``).
         far: Whether queries may lie far from all its rows, as they may from those that a filter allows.
+        gaps: By depth, how far off lists may be, see ``calibrate.Measured``; empty where that was not measured.
     """
 
     searcher: Searcher
@@ -78,6 +79,11 @@ class Engine:
     level: float = TARGET_RECALL
     tells: bool = False
     far: bool = False
+    gaps: tuple[tuple[int, float], ...] = ()
+
+    def gap(self, k: int) -> float | None:
+        """The gap for the ``k`` nearest: the deepest that was measured of so many; deeper ones are smaller."""
+        return max(((depth, gap) for depth, gap in self.gaps if depth <= k), default=(0, None))[1]
 
     def effort(self, k: int, *, share: float) -> Effort:
         """How hard to look for the ``k`` nearest of the ``share`` of rows that is allowed.
@@ -193,7 +199,11 @@ def further(
         return None if enough and same else wider
     if enough and near.late * _MISSED <= (1.0 - engine.level) * min(wanted, _TOLD):
         return None
+    if enough and 0 <= near.worth <= effort.probes:
+        return None
     # As deep as the share of rows allowed around here says, but step by step: that changes on the way.
     deep = engine.effort(k, share=max(near.seen / max(1, near.looked), 1.0 / rows))
     probes = min(max(deep.probes, 2 * effort.probes), wider.probes)
+    if enough and near.worth >= 0:
+        probes = min(near.worth, wider.probes)
     return Effort(deep.depth, probes, max(effort.candidates, min(deep.candidates, wider.candidates)), deep.recall)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from nitari.disk import sync_tree
 from nitari.errors import StateError
-from nitari.index.calibrate import Effort
+from nitari.index.calibrate import Effort, Gaps, Measured
 from nitari.index.seal import check_blocks, check_heads, describe_blocks, read_document, write_document
 from nitari.index.segments.engine import HalfArray, Searcher, SegmentEngine, SlotArray
 from nitari.index.segments.lease import READERS_NAME, Lease, hold_folder
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 Part: TypeAlias = tuple[KeyArray, NDArray[Any]]
 """Keys int64 ``[n]`` and their unit rows, float32 or fp16 ``[n, dim]``."""
-Calibrate: TypeAlias = Callable[[Searcher, HalfArray], Sequence[Effort]]
+Calibrate: TypeAlias = Callable[[Searcher, HalfArray], Measured]
 """Measures how hard a searcher must look over these rows (by slot), by depth."""
 
 
@@ -58,6 +58,7 @@ class SealedSegment:
         rows: fp16 ``[n, dim]`` by slot, a memory map.
         searcher: What finds candidates; ``None`` where rows are to be scanned.
         efforts: How hard ``searcher`` must look, by depth, measured when it was built; empty without one.
+        gaps: How far off lists may be, see ``Measured``; empty where that was not measured.
         engine: The engine's name, as the segment was built; empty for none.
     """
 
@@ -81,6 +82,8 @@ class SealedSegment:
             log.warning("a segment's engine is not there; it is scanned", extra={"segment": self.name})
         self.searcher: Searcher | None = engine.open(folder, self.rows, body["parameters"]) if engine else None
         self.efforts = tuple(Effort.from_json(values) for values in body["efforts"]) if engine else ()
+        measured = body.get("gaps", ()) if engine else ()  # segments of before have none
+        self.gaps: Gaps = tuple((int(depth), tuple(map(float, levels))) for depth, levels in measured)
 
     @classmethod
     def open(cls, folder: Path, *, dim: int, engines: Mapping[str, SegmentEngine]) -> SealedSegment:
@@ -153,18 +156,19 @@ def write_segment(
         return 0
     engine_name = ""
     parameters: dict[str, Any] = {}
-    efforts: tuple[Effort, ...] = ()
+    measured = Measured(())
     if engine is not None:
         built = engine.build(_map(scratch, np.float16, (keys.size, dim)), folder, threads=threads)
         engine_name, parameters = engine.name, dict(built.parameters)
         keys = _lay_down(folder, scratch, keys, dim, built.order)
     _write_keys(folder, keys)
     if engine is not None and calibrate is not None:
-        efforts = _calibrated(folder, engine, parameters, calibrate, (keys.size, dim))
+        measured = _calibrated(folder, engine, parameters, calibrate, (keys.size, dim))
     (folder / READERS_NAME).touch()
     files = {path.name: describe_blocks(path) for path in sorted(folder.iterdir()) if path.name != READERS_NAME}
     body = {"engine": engine_name, "dim": dim, "count": int(keys.size), "parameters": parameters, "files": files}
-    body["efforts"] = [effort.as_json() for effort in efforts]
+    body["efforts"] = [effort.as_json() for effort in measured.efforts]
+    body["gaps"] = measured.gaps
     write_document(folder / SEAL_NAME, MAGIC, FORMAT, body)
     sync_tree(folder)
     return int(keys.size)
@@ -244,12 +248,12 @@ def _calibrated(
     parameters: Mapping[str, Any],
     calibrate: Calibrate,
     shape: tuple[int, int],
-) -> tuple[Effort, ...]:
+) -> Measured:
     """What ``calibrate`` measures on the engine's files as a reader will open them."""
     rows = _map(folder / _ROWS, np.float16, shape)
     searcher = engine.open(folder, rows, parameters)
     try:
-        return tuple(calibrate(searcher, rows))
+        return calibrate(searcher, rows)
     finally:
         searcher.close()
 

@@ -179,9 +179,26 @@ def test_a_search_goes_on(compiled: ModuleType, tmp_path: Path) -> None:
             assert found[0].tolist() == whole[0].tolist() == same[0].tolist()
             assert found[1].tolist() == whole[1].tolist()
             assert found[2:] == same[2:]
-            assert (first[3] + found[3], first[4] + found[4], found[5]) == whole[3:]
+            assert (first[3] + found[3], first[4] + found[4], found[5]) == whole[3:6]
     with pytest.raises(ValueError, match="at most 5"):
         kernels.search_lists(lists, vector, 3, probes=4, candidates=5, skipped=2, seeds=np.arange(6))
+
+
+def test_how_many_lists_are_worth_a_look(compiled: ModuleType, tmp_path: Path) -> None:
+    """Those whose center is not farther behind the last row that was found; all where rows are missing."""
+    lists = lists_of(tmp_path, 1501, 30)
+    bits = np.packbits(np.random.default_rng(5).random(1501) < 0.4, bitorder="little")
+    for vector in unit(5, 30, 6):
+        for gap in (0.0, 0.2, 0.5, 2.0):
+            for probes in (2, 8):
+                found = compiled.search_lists(lists, vector, 10, probes, 60, bits, gap=gap)
+                plainly = portable.search_lists(lists, vector, 10, probes, 60, bits, gap=gap)
+                cosines = np.einsum("grc,r->gc", lists.centroids, lists.rotation @ vector).ravel()[: lists.lists]
+                wanted = np.count_nonzero(cosines >= 1 - found[1][-1] - gap) if found[0].size == 10 else lists.lists
+                assert abs(found[6] - wanted) <= 1, "half precision costs a margin"
+                assert abs(plainly[6] - found[6]) <= 2
+        assert compiled.search_lists(lists, vector, 10, 2, 60, np.zeros_like(bits), gap=0.1)[6] == lists.lists
+        assert compiled.search_lists(lists, vector, 10, 2, 60, bits)[6] == -1
 
 
 def test_lists_of_some_rows(compiled: ModuleType, tmp_path: Path) -> None:

@@ -38,9 +38,13 @@ class Priced:
         bits: BitArray | None = None,
         lookup: Lookup | None = None,
         before: Near | None = None,
+        gap: float | None = None,
     ) -> Near:
         """Never."""
         raise NotImplementedError
+
+    def list_cosines(self, vector: FloatArray, slots: SlotArray) -> None:
+        """It has no lists."""
 
     def only(self, slots: SlotArray) -> None:
         """It has to be built."""
@@ -176,6 +180,27 @@ def test_a_silent_engine_is_asked_until_nothing_changes() -> None:
     assert look_on(near(10), before=near(10), tells=False) is None
     assert look_on(near(10), before=near(10, first=1), tells=False) is not None
     assert look_on(near(9), before=near(9), tells=False) is not None
+
+
+def test_lists_that_may_hold_more_are_looked_into() -> None:
+    """Those that a gap leaves, and no others; step by step, as there are fewer of them with each nearer row."""
+    few = near(10, looked=2000, seen=30, late=4)
+    assert look_on(replace(few, worth=NOW.probes)) is None
+    wider = look_on(replace(few, worth=NOW.probes + 1))
+    assert wider is not None
+    assert wider.probes == NOW.probes + 1
+    all_of_them = look_on(replace(few, worth=400))
+    assert all_of_them is not None
+    assert all_of_them.probes == 4 * NOW.probes
+    missing = look_on(near(3, looked=2000, seen=3, late=0))
+    assert missing == look_on(replace(near(3, looked=2000, seen=3, late=0), worth=0)), "too few are never enough"
+
+
+def test_gaps_of_as_many() -> None:
+    """The deepest that was measured of no more than are asked for."""
+    assert ENGINE.gap(10) is None
+    engine = replace(ENGINE, gaps=((1, 0.4), (10, 0.3), (100, 0.2)))
+    assert [engine.gap(k) for k in (1, 9, 10, 99, 100, 5000)] == [0.4, 0.4, 0.3, 0.3, 0.2, 0.2]
 
 
 @given(late=st.integers(0, 10), level=st.sampled_from([0.9, 0.98, 0.995]))

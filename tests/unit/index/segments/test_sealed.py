@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from nitari.errors import StateError
-from nitari.index.calibrate import Effort
+from nitari.index.calibrate import LEVELS, Effort, Measured
 from nitari.index.kernels import Lookup
 from nitari.index.segments.engine import BitArray, Built, HalfArray, Near, Searcher, SlotArray
 from nitari.index.segments.sealed import Part, SealedSegment, check_segment, write_segment
 from nitari.types import FloatArray
 
 DIM = 16
+GAPS = ((1, (0.3,) * len(LEVELS)), (10, (0.25,) * len(LEVELS)))
 
 
 class Reversing:
@@ -54,9 +55,13 @@ class Nothing:
         bits: BitArray | None = None,
         lookup: Lookup | None = None,
         before: Near | None = None,
+        gap: float | None = None,
     ) -> Near:
         """Nothing."""
         raise NotImplementedError
+
+    def list_cosines(self, vector: FloatArray, slots: SlotArray) -> None:
+        """It has no lists."""
 
     def only(self, slots: SlotArray) -> None:
         """It has to be built."""
@@ -96,7 +101,7 @@ def test_gives_back_what_was_written(tmp_path: Path, keys: list[int]) -> None:
     assert segment.find(np.asarray([*keys, 0, 3, 2**62], np.int64)).tolist() == [*range(len(keys)), -1, -1, -1]
     assert segment.find(np.empty(0, np.int64)).size == 0
     assert segment.searcher is None
-    assert segment.efforts == ()
+    assert segment.efforts == segment.gaps == ()
     segment.close()
     segment.close()
 
@@ -106,19 +111,25 @@ def test_rows_lie_as_the_engine_wants(tmp_path: Path) -> None:
     engine, effort = Reversing(), Effort(10, 1, 20, 0.99)
     parts = _parts([1, 2, 5, 8])
     write_segment(
-        tmp_path, parts, dim=DIM, engine=engine, threads=3, calibrate=lambda searcher, rows: [effort] * len(rows)
+        tmp_path,
+        parts,
+        dim=DIM,
+        engine=engine,
+        threads=3,
+        calibrate=lambda searcher, rows: Measured((effort,) * len(rows), GAPS),
     )
     segment = _open(tmp_path, engine)
     assert segment.keys.tolist() == [8, 5, 2, 1]
     assert np.array_equal(segment.rows[::-1], np.concatenate([rows for _, rows in parts]))
     assert segment.find(np.asarray([8, 1, 4])).tolist() == [0, 3, -1]
     assert segment.efforts == (effort,) * 4
+    assert segment.gaps == GAPS
     searcher = segment.searcher
     assert isinstance(searcher, Nothing)
     segment.close()
     assert searcher.closed
     scanned = _open(tmp_path)
-    assert (scanned.engine, scanned.searcher, scanned.efforts) == ("reversing", None, ())
+    assert (scanned.engine, scanned.searcher, scanned.efforts, scanned.gaps) == ("reversing", None, (), ())
     scanned.close()
 
 

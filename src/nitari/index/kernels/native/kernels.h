@@ -45,11 +45,13 @@ typedef struct {
    stands (-1 for nowhere), `passing` has a bit for each place, in whole words of 32. `bits`, or `places` with `passing`,
    may be NULL. The nearest `skipped` lists are not looked into; the slots `seeds`, at most `candidates`, stand for what was
    found in them.
-   counts[4]: rows truly compared; rows in the lists that were looked into; how many of those were allowed (with `places`
-   about how many); how many of the 64 nearest that were found are from the farther half of all `probes` lists. */
+   counts[5]: rows truly compared; rows in the lists that were looked into; how many of those were allowed (with `places`
+   about how many); how many of the 64 nearest that were found are from the farther half of all `probes` lists; how many
+   lists have a centroid whose cosine is at most `gap` less than that of the k-th row found, all where fewer were found, -1
+   where `gap` is negative. */
 int64_t nitari_ivf_search(const nitari_ivf *ivf, const float *query, int64_t k, int64_t probes, int64_t candidates,
                           const uint8_t *bits, const int32_t *places, const uint8_t *passing, int64_t skipped,
-                          const int64_t *seeds, int64_t seeded, int64_t *out_slots, float *out_distances,
+                          const int64_t *seeds, int64_t seeded, float gap, int64_t *out_slots, float *out_distances,
                           int64_t *counts);
 
 /* Which of `count` slots may be answered, as for the search: a bitmap of (count + 7) / 8 bytes. Returns how many. */

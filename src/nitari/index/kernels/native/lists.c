@@ -227,9 +227,19 @@ static int64_t late(const nitari_ivf *ivf, const scored *lists, int64_t probes, 
     return count;
 }
 
+/* How many lists have a centroid that scores at most `gap` less than the farthest row that was found. */
+static int64_t worth(const nitari_ivf *ivf, const tables *t, float farthest, float gap)
+{
+    float least = 1.0f - farthest - gap;
+    int64_t count = 0;
+    for (int64_t list = 0; list < ivf->lists; list++)
+        count += t->biases[list] >= least;
+    return count;
+}
+
 static int64_t search(const nitari_ivf *ivf, const float *query, int64_t k, int64_t probes, int64_t candidates,
-                      const filter *only, int64_t skipped, const int64_t *seeds, int64_t seeded, int64_t *out_slots,
-                      float *out_distances, int64_t *counts, tables *t)
+                      const filter *only, int64_t skipped, const int64_t *seeds, int64_t seeded, float gap,
+                      int64_t *out_slots, float *out_distances, int64_t *counts, tables *t)
 {
     const nitari_ops *ops = nitari_ops_now();
     gathering g;
@@ -261,6 +271,7 @@ static int64_t search(const nitari_ivf *ivf, const float *query, int64_t k, int6
         g.items[g.count++].slot = (int32_t)seeds[i];
     found = nitari_refine_f16(&g, ivf->rows, ivf->dim, query, ivf->at, k, out_slots, out_distances);
     counts[3] = late(ivf, t->lists, probes, out_slots, found);
+    counts[4] = gap < 0 ? -1 : found < k ? ivf->lists : worth(ivf, t, out_distances[k - 1], gap);
 done:
     free(g.items);
     return found;
@@ -268,7 +279,7 @@ done:
 
 int64_t nitari_ivf_search(const nitari_ivf *ivf, const float *query, int64_t k, int64_t probes, int64_t candidates,
                           const uint8_t *bits, const int32_t *places, const uint8_t *passing, int64_t skipped,
-                          const int64_t *seeds, int64_t seeded, int64_t *out_slots, float *out_distances,
+                          const int64_t *seeds, int64_t seeded, float gap, int64_t *out_slots, float *out_distances,
                           int64_t *counts)
 {
     size_t biases = (size_t)((ivf->lists + BLOCK - 1) / BLOCK * BLOCK), sample = (size_t)(ivf->lists + 15) / 16;
@@ -286,8 +297,8 @@ int64_t nitari_ivf_search(const nitari_ivf *ivf, const float *query, int64_t k, 
     t.lists = (scored *)(memory + floats);
     t.spare = t.lists + ivf->lists;
     t.table = (uint8_t *)(t.spare + ivf->lists);
-    found = search(ivf, query, k, probes, candidates, &only, skipped, seeds, seeded, out_slots, out_distances, counts,
-                   &t);
+    found = search(ivf, query, k, probes, candidates, &only, skipped, seeds, seeded, gap, out_slots, out_distances,
+                   counts, &t);
     free(memory);
     return found;
 }
