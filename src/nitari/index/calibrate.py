@@ -12,7 +12,7 @@ queries.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import ceil, log
@@ -161,8 +161,8 @@ def at_level(efforts: Sequence[Effort], level: float) -> tuple[Effort, ...]:
 
 
 def gaps_at(gaps: Gaps, level: float) -> tuple[tuple[int, float], ...]:
-    """The gap of each depth at the first level that is at least ``level``."""
-    at = min(bisect_left(LEVELS, level - 1e-9), len(LEVELS) - 1)
+    """The gap of each depth at the first level above ``level``: rows are lost in other ways than by lists, too."""
+    at = min(bisect_right(LEVELS, level + 1e-9), len(LEVELS) - 1)
     return tuple((depth, levels[at]) for depth, levels in gaps)
 
 
@@ -327,8 +327,8 @@ def _nearest(rows: HalfArray, queries: FloatArray, own: KeyArray, depth: int) ->
 
 
 def _fine_ladder(lists: int) -> list[int]:
-    """Numbers of lists to try: about quarter powers of two, and all of them."""
-    steps = {round(2 ** (step / 4)) for step in range(4 * lists.bit_length())}
+    """Numbers of lists to try: about eighth powers of two, and all of them."""
+    steps = {round(2 ** (step / 8)) for step in range(8 * lists.bit_length())}
     return sorted({step for step in steps if step < lists} | {lists})
 
 

@@ -164,6 +164,7 @@ class Body:
         """Ask the engine once for the ``k`` nearest and what ties with the last of them."""
         mask = self.mask
         lookup = None if mask is None or not engine.searcher.looks_up else mask.lookup
+        gap = None if mask is None and not engine.far else engine.gap(k)  # else rows lie where efforts were measured
         bits = None if mask is None or lookup is not None else mask.packed
         most = k
         while True:
@@ -176,7 +177,7 @@ class Body:
                 bits=bits,
                 lookup=lookup,
                 before=before if before is not None and before.probes else None,
-                gap=engine.gap(k),
+                gap=gap,
             )
             tied = near.slots.size > most and near.distances[-1] == near.distances[k - 1]
             if not tied or most >= _MOST_TIES:

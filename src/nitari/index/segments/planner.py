@@ -83,7 +83,12 @@ class Engine:
 
     def gap(self, k: int) -> float | None:
         """The gap for the ``k`` nearest: the deepest that was measured of so many; deeper ones are smaller."""
-        return max(((depth, gap) for depth, gap in self.gaps if depth <= k), default=(0, None))[1]
+        found = None
+        for depth, gap in self.gaps:
+            if depth > k:
+                break
+            found = gap
+        return found
 
     def effort(self, k: int, *, share: float) -> Effort:
         """How hard to look for the ``k`` nearest of the ``share`` of rows that is allowed.
